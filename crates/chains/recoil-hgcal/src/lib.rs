@@ -1,0 +1,1 @@
+//! The CMS HGCAL Level-1 trigger chain

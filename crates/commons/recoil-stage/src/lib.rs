@@ -1,0 +1,1 @@
+//! What a step of an analysis is: configuration, provenance, outputs, seeds, progress

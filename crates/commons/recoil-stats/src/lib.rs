@@ -1,0 +1,1 @@
+//! Histograms, profiles, quantiles, efficiencies and their intervals

@@ -1,0 +1,1 @@
+//! Formulas of the field that need no detector: angles, geometry, density clustering

@@ -1,0 +1,1 @@
+//! Reads and writes ROOT files: trees, histograms and directories

@@ -1,0 +1,2 @@
+//! The `recoil` program.
+fn main() {}

@@ -1,1 +1,3 @@
-//! What a step of an analysis is: configuration, provenance, outputs, seeds, progress
+//! What a step of an analysis is: configuration, provenance, outputs, seeds, progress.
+
+pub mod seed;

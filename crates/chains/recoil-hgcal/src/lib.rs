@@ -1,1 +1,3 @@
 //! The CMS HGCAL Level-1 trigger chain
+
+pub mod data;

@@ -1,1 +1,6 @@
-//! Formulas of the field that need no detector: angles, geometry, density clustering
+//! Formulas of the field that need no detector: angles, geometry, particles, density clustering.
+
+pub mod clue;
+mod error;
+
+pub use error::{Error, Result};

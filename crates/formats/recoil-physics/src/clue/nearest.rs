@@ -1,0 +1,202 @@
+//! The nearest point of higher density.
+//!
+//! Points are ranked once by density, so that "higher" is one integer comparison. Every node knows
+//! the highest rank below it: a search skips what is too low as well as what is too far, which lets
+//! the searches of density peaks, the only ones that look far, end after a few boxes.
+
+use rayon::prelude::*;
+
+use super::metric::Reduced;
+use super::tree::{LEAF, Lanes, Node, Tree};
+
+/// Ranks of points by density.
+pub(super) struct Ranking {
+    /// rows, least dense first
+    pub order: Vec<u32>,
+    /// by row: the rank
+    pub rank: Vec<i32>,
+    /// by row: a rank above this one means a higher point
+    pub bar: Vec<i32>,
+}
+
+impl Ranking {
+    /// Ranks by density, equal densities by `ties` (a permutation of the rows: place of each row),
+    /// by row where it is absent. Among equals of density zero or less none is higher.
+    pub fn new(density: &[f32], ties: Option<&[u32]>) -> Self {
+        let mut keys: Vec<u64> = density
+            .par_iter()
+            .enumerate()
+            .map(|(row, &density)| {
+                let tie = ties.map_or(row as u32, |ties| ties[row]);
+                (u64::from(ascending(density)) << 32) | u64::from(tie)
+            })
+            .collect();
+        keys.par_sort_unstable();
+        let mut row_of_tie = Vec::new();
+        if let Some(ties) = ties {
+            row_of_tie.resize(ties.len(), 0);
+            ties.iter().enumerate().for_each(|(row, &tie)| row_of_tie[tie as usize] = row as u32);
+        }
+        let order: Vec<u32> =
+            keys.iter().map(|&key| if ties.is_some() { row_of_tie[key as u32 as usize] } else { key as u32 }).collect();
+        let mut rank = vec![0; density.len()];
+        let mut bar = vec![0; density.len()];
+        let mut equal_from = order.len();
+        for (position, &row) in order.iter().enumerate().rev() {
+            let own = density[row as usize];
+            if order.get(position + 1).is_none_or(|&next| density[next as usize] != own) {
+                equal_from = position;
+            }
+            rank[row as usize] = position as i32;
+            bar[row as usize] = if own > 0.0 { position } else { equal_from } as i32;
+        }
+        Ranking { order, rank, bar }
+    }
+}
+
+/// A float as an integer of the same order.
+fn ascending(value: f32) -> u32 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
+}
+
+/// For every row the nearest higher row within that row's radius, or -1. Among equally distant
+/// ones the highest ranked.
+pub(super) fn nearest_higher<const D: usize, M: Reduced>(
+    tree: &Tree<'_, D>,
+    metric: &M,
+    ranking: &Ranking,
+    radius: impl Fn(usize) -> f32 + Sync,
+) -> Vec<i32> {
+    let search = Search::new(tree, metric, ranking);
+    let mut found = vec![-1_i32; tree.rows.len()];
+    found.par_chunks_mut(LEAF).enumerate().for_each(|(leaf, out)| {
+        let mut best = search.start(leaf, &radius);
+        let own = tree.leaf(leaf);
+        search.scan(&mut best, leaf, leaf);
+        search.visit(&mut best, own, tree.root());
+        out.copy_from_slice(&best.rank[..out.len()]);
+    });
+    let mut by_row = vec![-1; found.len()];
+    for (place, rank) in found.into_iter().enumerate() {
+        if rank >= 0 {
+            by_row[tree.rows[place] as usize] = ranking.order[rank as usize] as i32;
+        }
+    }
+    by_row
+}
+
+struct Search<'a, 't, const D: usize, M: Reduced> {
+    tree: &'a Tree<'t, D>,
+    metric: &'a M,
+    ranking: &'a Ranking,
+    /// per leaf the ranks of its points, -1 behind the last
+    ranks: Vec<Lanes<i32>>,
+    /// per node the highest rank
+    top: Vec<i32>,
+}
+
+/// The best found so far for the points of one leaf.
+struct Best {
+    /// a candidate must rank above this
+    bar: Lanes<i32>,
+    /// largest reduced distance that can still win
+    reach: Lanes<f32>,
+    /// distance and rank of the best, rank -1 for none
+    distance: Lanes<f32>,
+    rank: Lanes<i32>,
+}
+
+impl<'a, 't, const D: usize, M: Reduced> Search<'a, 't, D, M> {
+    fn new(tree: &'a Tree<'t, D>, metric: &'a M, ranking: &'a Ranking) -> Self {
+        let mut ranks = vec![[-1; LEAF]; tree.leaves()];
+        for (block, rows) in ranks.iter_mut().zip(tree.rows.chunks(LEAF)) {
+            for (rank, &row) in block.iter_mut().zip(rows) {
+                *rank = ranking.rank[row as usize];
+            }
+        }
+        let mut search = Search { tree, metric, ranking, ranks, top: vec![-1; 2 * tree.leaves() - 1] };
+        search.fill(tree.root());
+        search
+    }
+
+    fn fill(&mut self, node: Node) -> i32 {
+        let top = if node.is_leaf() {
+            self.ranks[node.first].iter().copied().fold(-1, i32::max)
+        } else {
+            let (left, right) = node.children();
+            self.fill(left).max(self.fill(right))
+        };
+        self.top[node.id] = top;
+        top
+    }
+
+    fn start(&self, leaf: usize, radius: &impl Fn(usize) -> f32) -> Best {
+        let mut best = Best {
+            bar: [i32::MAX; LEAF],
+            reach: [f32::NEG_INFINITY; LEAF],
+            distance: [f32::INFINITY; LEAF],
+            rank: [-1; LEAF],
+        };
+        for (lane, place) in self.tree.places(leaf).enumerate() {
+            let row = self.tree.rows[place] as usize;
+            best.bar[lane] = self.ranking.bar[row];
+            best.reach[lane] = self.metric.reach(radius(row));
+        }
+        best
+    }
+
+    fn visit(&self, best: &mut Best, own: Node, node: Node) {
+        let top = self.top[node.id];
+        let bounds = self.tree.bounds(node);
+        let (least, _) = self.tree.distances(self.metric, self.tree.bounds(own), bounds);
+        let mut open = false;
+        for lane in 0..LEAF {
+            open |= best.reach[lane] >= least && best.bar[lane] < top;
+        }
+        if !open || node == own {
+            return;
+        }
+        if node.is_leaf() {
+            return self.scan(best, own.first, node.first);
+        }
+        let (left, right) = node.children();
+        if own.first < left.end {
+            self.visit(best, own, left);
+            self.visit(best, own, right);
+        } else {
+            self.visit(best, own, right);
+            self.visit(best, own, left);
+        }
+    }
+
+    /// Looks through the points of one leaf for the points of another.
+    fn scan(&self, best: &mut Best, own: usize, other: usize) {
+        let mine = self.tree.block(own);
+        let theirs = self.tree.block(other);
+        let ranks = &self.ranks[other];
+        for lane in 0..self.tree.places(own).len() {
+            let (bar, reach) = (best.bar[lane], best.reach[lane]);
+            let reduced = self.tree.row(self.metric, theirs, |axis| mine[axis][lane]);
+            let mut hit = false;
+            for (&reduced, &rank) in reduced.iter().zip(ranks) {
+                hit |= reduced <= reach && rank > bar;
+            }
+            if hit {
+                self.take(best, lane, &reduced, ranks);
+            }
+        }
+    }
+
+    fn take(&self, best: &mut Best, lane: usize, reduced: &Lanes<f32>, ranks: &Lanes<i32>) {
+        for (&reduced, &rank) in reduced.iter().zip(ranks) {
+            if reduced <= best.reach[lane] && rank > best.bar[lane] {
+                let distance = self.metric.length(reduced);
+                if distance < best.distance[lane] || rank > best.rank[lane] {
+                    (best.distance[lane], best.rank[lane]) = (distance, rank);
+                    best.reach[lane] = self.metric.reach(distance);
+                }
+            }
+        }
+    }
+}

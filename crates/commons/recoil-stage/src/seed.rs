@@ -76,7 +76,10 @@ mod tests {
     #[test]
     fn the_stream_of_a_seed_never_changes() {
         // recorded results must stay reproducible across versions of the program
-        assert_eq!(Seed::new(42).named("shower").indexed(17).value(), Seed::new(42).named("shower").indexed(17).value());
+        assert_eq!(
+            Seed::new(42).named("shower").indexed(17).value(),
+            Seed::new(42).named("shower").indexed(17).value()
+        );
         assert_ne!(Seed::new(42).named("1").value(), Seed::new(42).indexed(1).value());
     }
 }

@@ -1,5 +1,10 @@
 //! Histograms as ROOT keeps them: with flow bins.
 
+use crate::{
+    error::Fault,
+    streamer::object::{Object, Value},
+};
+
 /// Bins along one direction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
@@ -183,6 +188,133 @@ impl Profile {
     pub fn spreads(&self) -> Vec<f64> {
         let second = self.sum_wy2.iter().zip(&self.sum_w);
         self.means().iter().zip(second).map(|(mean, (wy2, w))| (wy2 / w - mean * mean).abs().sqrt()).collect()
+    }
+}
+
+fn bins_of(object: &Object, axis: &str) -> Result<Axis, Fault> {
+    let axis = object.object(axis).ok_or_else(|| Fault::bad(0, format!("a histogram without {axis}")))?;
+    let n = usize::try_from(axis.int("fNbins")).map_err(|_| Fault::bad(0, "a negative number of bins"))?;
+    let edges = axis.floats("fXbins");
+    let bins = if edges.len() == n + 1 {
+        Bins::Edges(edges)
+    } else {
+        Bins::Uniform { n, low: axis.float("fXmin"), high: axis.float("fXmax") }
+    };
+    let labels = axis.get("fLabels").list().iter();
+    let labels = labels.filter_map(|label| if let Value::Text(text) = label { Some(text.to_string()) } else { None });
+    Ok(Axis { title: axis.text("fTitle").to_string(), bins, labels: labels.collect() })
+}
+
+fn storage_of(class: &str) -> Storage {
+    match class.chars().last() {
+        Some('C') => Storage::I8,
+        Some('S') => Storage::I16,
+        Some('I') => Storage::I32,
+        Some('L') => Storage::I64,
+        Some('F') => Storage::F32,
+        _ => Storage::F64,
+    }
+}
+
+/// Contents with as many values as the axes want.
+fn contents_of(object: &Object, axes: &[&Axis]) -> Result<Vec<f64>, Fault> {
+    let contents = object.floats("fArray");
+    let cells = axes.iter().try_fold(1_usize, |cells, axis| cells.checked_mul(axis.len() + 2));
+    if cells == Some(contents.len()) {
+        return Ok(contents);
+    }
+    Err(Fault::bad(0, format!("a histogram with {} contents that do not fit its axes", contents.len())))
+}
+
+fn weights_of(object: &Object, name: &str, cells: usize) -> Option<Vec<f64>> {
+    Some(object.floats(name)).filter(|weights| weights.len() == cells)
+}
+
+fn axis_title(object: &Object, axis: &str) -> String {
+    object.object(axis).map_or_else(String::new, |axis| axis.text("fTitle").to_string())
+}
+
+fn stats_of<const N: usize>(object: &Object, names: [&str; N]) -> [f64; N] {
+    names.map(|name| object.float(name))
+}
+
+impl Hist1 {
+    pub(crate) fn of(object: &Object) -> Result<Self, Fault> {
+        let x = bins_of(object, "fXaxis")?;
+        let contents = contents_of(object, &[&x])?;
+        Ok(Self {
+            name: object.text("fName").to_string(),
+            title: object.text("fTitle").to_string(),
+            sumw2: weights_of(object, "fSumw2", contents.len()),
+            x,
+            y_title: axis_title(object, "fYaxis"),
+            contents,
+            entries: object.float("fEntries"),
+            stats: stats_of(object, ["fTsumw", "fTsumw2", "fTsumwx", "fTsumwx2"]),
+            storage: storage_of(&object.class),
+        })
+    }
+}
+
+impl Hist2 {
+    pub(crate) fn of(object: &Object) -> Result<Self, Fault> {
+        let (x, y) = (bins_of(object, "fXaxis")?, bins_of(object, "fYaxis")?);
+        let contents = contents_of(object, &[&x, &y])?;
+        Ok(Self {
+            name: object.text("fName").to_string(),
+            title: object.text("fTitle").to_string(),
+            sumw2: weights_of(object, "fSumw2", contents.len()),
+            x,
+            y,
+            z_title: axis_title(object, "fZaxis"),
+            contents,
+            entries: object.float("fEntries"),
+            stats: stats_of(object, ["fTsumw", "fTsumw2", "fTsumwx", "fTsumwx2", "fTsumwy", "fTsumwy2", "fTsumwxy"]),
+            storage: storage_of(&object.class),
+        })
+    }
+}
+
+impl Hist3 {
+    pub(crate) fn of(object: &Object) -> Result<Self, Fault> {
+        let axes = [bins_of(object, "fXaxis")?, bins_of(object, "fYaxis")?, bins_of(object, "fZaxis")?];
+        let contents = contents_of(object, &axes.each_ref())?;
+        Ok(Self {
+            name: object.text("fName").to_string(),
+            title: object.text("fTitle").to_string(),
+            sumw2: weights_of(object, "fSumw2", contents.len()),
+            axes,
+            contents,
+            entries: object.float("fEntries"),
+            storage: storage_of(&object.class),
+        })
+    }
+}
+
+impl Profile {
+    pub(crate) fn of(object: &Object) -> Result<Self, Fault> {
+        let x = bins_of(object, "fXaxis")?;
+        let sum_wy = contents_of(object, &[&x])?;
+        let cells = sum_wy.len();
+        let missing = |what: &str| Fault::bad(0, format!("a profile without {what}"));
+        Ok(Self {
+            name: object.text("fName").to_string(),
+            title: object.text("fTitle").to_string(),
+            y_title: axis_title(object, "fYaxis"),
+            sum_wy2: weights_of(object, "fSumw2", cells).ok_or_else(|| missing("sums of squares"))?,
+            sum_w: weights_of(object, "fBinEntries", cells).ok_or_else(|| missing("entries per bin"))?,
+            sum_w2: weights_of(object, "fBinSumw2", cells),
+            x,
+            sum_wy,
+            entries: object.float("fEntries"),
+            error_option: match object.int("fErrorMode") {
+                1 => "s",
+                2 => "i",
+                3 => "g",
+                _ => "",
+            }
+            .to_owned(),
+        })
     }
 }
 

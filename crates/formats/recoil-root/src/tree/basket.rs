@@ -1,0 +1,178 @@
+//! Baskets: the records that hold the entries of a branch.
+
+use crate::{
+    bytes::{Cursor, Read},
+    codec,
+    error::Fault,
+    key::Key,
+};
+
+/// Fields of a basket that stand after its key's strings and still belong to the key: sizes, counts and a flag.
+const TAIL: usize = 13;
+/// Flags of a basket whose entry offsets are not stored.
+const GENERATED_OFFSETS: u8 = 80;
+/// Bits that old files set in stored offsets.
+const DISPLACEMENT: u32 = 0xff00_0000;
+
+/// Bytes of the entries of one basket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub data: &'a [u8],
+    /// Where each entry begins, and the end: `entries + 1` rising positions within `data`.
+    pub offsets: Option<&'a [u32]>,
+    pub entries: usize,
+}
+
+/// A basket kept within the object of its tree.
+#[derive(Debug)]
+pub(crate) struct Embedded {
+    data: Vec<u8>,
+    offsets: Option<Vec<u32>>,
+    entries: usize,
+}
+
+impl Embedded {
+    pub fn read(cursor: &mut Cursor<'_>) -> Read<Self> {
+        let at = cursor.pos();
+        let key = Key::read(cursor)?;
+        let _version = cursor.i16()?;
+        if cursor.i32()? < 0 {
+            // a negative buffer size announces one byte of feature bits
+            cursor.skip(1)?;
+        }
+        let _entry_size = cursor.i32()?;
+        let entries = cursor.i32()?;
+        let entries = usize::try_from(entries).map_err(|_| Fault::bad(at, "a negative number of entries"))?;
+        let last = cursor.i32()?;
+        let last = usize::try_from(last).map_err(|_| Fault::bad(at, "a negative basket size"))?;
+        let mut flag = cursor.u8()?;
+        let mut stored = None;
+        if flag >= GENERATED_OFFSETS {
+            flag -= GENERATED_OFFSETS;
+        } else if flag != 0 && flag % 10 != 2 && entries > 0 {
+            let n = cursor.count(4)?;
+            stored = Some(cursor.take(4 * n)?);
+            if flag > 40 {
+                let n = cursor.count(4)?;
+                cursor.skip(4 * n)?;
+            }
+        }
+        let mut basket = Self { data: Vec::new(), offsets: None, entries };
+        if flag == 1 || flag > 10 {
+            let bytes = cursor.take(last)?;
+            let data = bytes.get(key.keylen..).ok_or_else(|| Fault::bad(at, "a basket shorter than its key"))?;
+            basket.data = data.to_vec();
+        }
+        if let Some(stored) = stored {
+            let mut offsets = Vec::new();
+            let mask = if (21..40).contains(&flag) { !DISPLACEMENT } else { u32::MAX };
+            rising_offsets(stored, entries, key.keylen, basket.data.len(), mask, &mut offsets)?;
+            basket.offsets = Some(offsets);
+        }
+        Ok(basket)
+    }
+
+    pub fn entries(&self) -> usize {
+        self.entries
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View { data: &self.data, offsets: self.offsets.as_deref(), entries: self.entries }
+    }
+}
+
+/// Turns stored offsets into positions in the data, and checks them.
+fn rising_offsets(stored: &[u8], entries: usize, keylen: usize, len: usize, mask: u32, out: &mut Vec<u32>) -> Read<()> {
+    let (words, _) = stored.as_chunks::<4>();
+    let words = words
+        .get(..entries)
+        .ok_or_else(|| Fault::bad(len, format!("{} entry offsets for {entries} entries", words.len())))?;
+    let (keylen, end) = (keylen as u32, u32::try_from(len).map_err(|_| Fault::bad(len, "a basket above 4 GB"))?);
+    out.clear();
+    out.reserve(entries + 1);
+    out.extend(words.iter().map(|word| (u32::from_be_bytes(*word) & mask).wrapping_sub(keylen)));
+    out.push(end);
+    match out.windows(2).position(|pair| matches!(pair, [a, b] if a > b)) {
+        Some(entry) => Err(Fault::bad(len, format!("offset of entry {entry} of the basket points outside it"))),
+        None => Ok(()),
+    }
+}
+
+/// Buffers that one thread uses for basket after basket.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub raw: Vec<u8>,
+    unpacked: Vec<u8>,
+    offsets: Vec<u32>,
+}
+
+/// Numbers in the key of a stored basket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BasketHeader {
+    pub objlen: usize,
+    pub keylen: usize,
+    pub nbytes: usize,
+    pub entries: usize,
+    /// Bytes of entries when decompressed; offsets follow.
+    pub border: usize,
+}
+
+impl BasketHeader {
+    pub fn read(record: &[u8]) -> Read<Self> {
+        let mut cursor = Cursor::new(record);
+        let nbytes = cursor.i32()?;
+        let _version = cursor.i16()?;
+        let objlen = cursor.i32()?;
+        let _date = cursor.u32()?;
+        let keylen = usize::try_from(cursor.i16()?).unwrap_or(0);
+        let tail = keylen.checked_sub(TAIL).filter(|tail| *tail >= 18);
+        cursor.seek(tail.ok_or_else(|| Fault::bad(0, format!("a basket with a key of {keylen} bytes")))?)?;
+        let _entry_size = cursor.i32()?;
+        let entries = cursor.i32()?;
+        let last = cursor.i32()?;
+        let bad = |what: &str, n: i32| Fault::bad(keylen - TAIL, format!("a basket with {what} {n}"));
+        let size = |what, n: i32| usize::try_from(n).map_err(|_| bad(what, n));
+        let header = Self {
+            objlen: size("the payload size", objlen)?,
+            keylen,
+            nbytes: size("the size", nbytes)?,
+            entries: size("the number of entries", entries)?,
+            border: size("the last position", last)?
+                .checked_sub(keylen)
+                .ok_or_else(|| bad("the last position", last))?,
+        };
+        if header.border > header.objlen || header.nbytes < header.keylen {
+            return Err(bad("the last position", last));
+        }
+        Ok(header)
+    }
+}
+
+impl Scratch {
+    /// The basket whose record is in `self.raw`.
+    pub fn view(&mut self) -> Read<View<'_>> {
+        let header = BasketHeader::read(&self.raw)?;
+        let BasketHeader { objlen, keylen, nbytes, entries, border } = header;
+        let payload = self.raw.get(keylen..nbytes.min(self.raw.len())).ok_or(Fault::Short {
+            at: keylen,
+            need: 0,
+            len: self.raw.len(),
+        })?;
+        let bytes = if nbytes - keylen == objlen {
+            payload
+        } else {
+            codec::decompress(payload, objlen, &mut self.unpacked)?;
+            &self.unpacked
+        };
+        let data = bytes.get(..border).ok_or(Fault::Short { at: keylen, need: border, len: bytes.len() })?;
+        let stored = bytes.get(border..).unwrap_or(&[]);
+        let offsets = match stored.split_first_chunk::<4>() {
+            Some((_count, stored)) => {
+                rising_offsets(stored, entries, keylen, border, u32::MAX, &mut self.offsets)?;
+                Some(self.offsets.as_slice())
+            }
+            None => None,
+        };
+        Ok(View { data, offsets, entries })
+    }
+}

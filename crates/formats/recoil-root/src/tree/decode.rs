@@ -1,0 +1,504 @@
+//! From the bytes of a basket to columns.
+
+use super::{
+    basket::View,
+    wire::{Class, Member, StrLength, Wire},
+};
+use crate::{
+    bytes::{Cursor, Read},
+    column::{Column, Prim, Type, Values},
+    error::Fault,
+};
+
+/// Version bit of a collection written member by member.
+const MEMBER_WISE: i16 = 0x4000;
+
+/// A number as it lies in a file.
+pub(crate) trait Stored: Copy + Default + Send + Sync {
+    const SIZE: usize;
+    /// Decodes big-endian `src` to `dst`; as many values as both hold.
+    fn swap(src: &[u8], dst: &mut [Self]);
+    /// Decodes big-endian `src` to the end of `dst`.
+    fn extend(src: &[u8], dst: &mut Vec<Self>);
+}
+
+macro_rules! stored {
+    ($($ty:ty, $from:expr;)*) => { $(impl Stored for $ty {
+        const SIZE: usize = size_of::<$ty>();
+
+        fn swap(src: &[u8], dst: &mut [Self]) {
+            let (chunks, _) = src.as_chunks::<{ size_of::<$ty>() }>();
+            for (value, bytes) in dst.iter_mut().zip(chunks) {
+                *value = $from(*bytes);
+            }
+        }
+
+        fn extend(src: &[u8], dst: &mut Vec<Self>) {
+            let (chunks, _) = src.as_chunks::<{ size_of::<$ty>() }>();
+            dst.extend(chunks.iter().map(|bytes| $from(*bytes)));
+        }
+    })* };
+}
+
+stored! {
+    bool, |[b]: [u8; 1]| b != 0;
+    i8, i8::from_be_bytes;
+    u8, u8::from_be_bytes;
+    i16, i16::from_be_bytes;
+    u16, u16::from_be_bytes;
+    i32, i32::from_be_bytes;
+    u32, u32::from_be_bytes;
+    i64, i64::from_be_bytes;
+    u64, u64::from_be_bytes;
+    f32, f32::from_be_bytes;
+    f64, f64::from_be_bytes;
+}
+
+/// Runs `$body` with the vector inside of `$values` as `$v`.
+macro_rules! with_vec {
+    ($values:expr, $v:ident => $body:expr) => {
+        match $values {
+            $crate::column::Values::Bool($v) => $body,
+            $crate::column::Values::I8($v) => $body,
+            $crate::column::Values::U8($v) => $body,
+            $crate::column::Values::I16($v) => $body,
+            $crate::column::Values::U16($v) => $body,
+            $crate::column::Values::I32($v) => $body,
+            $crate::column::Values::U32($v) => $body,
+            $crate::column::Values::I64($v) => $body,
+            $crate::column::Values::U64($v) => $body,
+            $crate::column::Values::F32($v) => $body,
+            $crate::column::Values::F64($v) => $body,
+        }
+    };
+}
+pub(crate) use with_vec;
+
+fn extend(values: &mut Values, src: &[u8]) {
+    with_vec!(values, v => Stored::extend(src, v));
+}
+
+/// Entries `from..to` of a basket.
+///
+/// `counts` are the items of each of these entries, for a counted array in a basket without offsets.
+pub(crate) fn decode(wire: &Wire, view: View<'_>, from: usize, to: usize, counts: Option<&[usize]>) -> Read<Column> {
+    if let Some(size) = wire.fixed_size() {
+        return fixed_entries(wire, size, view, from, to);
+    }
+    let generated;
+    let (offsets, from, to) = match (view.offsets, counts, wire) {
+        (Some(offsets), ..) => (Some(offsets), from, to),
+        (None, Some(counts), Wire::Rest { item, .. }) => {
+            let size = item.fixed_size().unwrap_or(0);
+            generated = generate_offsets(counts, size, view.data.len())?;
+            (Some(generated.as_slice()), from, to)
+        }
+        _ => (None, from, to),
+    };
+    let Some(offsets) = offsets else {
+        return sequential(wire, view, from, to);
+    };
+    let offsets = offsets
+        .get(from..=to)
+        .ok_or_else(|| Fault::bad(view.data.len(), format!("{} entries where {to} are wanted", view.entries)))?;
+    match wire {
+        Wire::Rest { header: false, skip, item } => {
+            if let Some((prim, n)) = item.flat() {
+                return rest_of_numbers(view.data, offsets, *skip, prim, n, item);
+            }
+        }
+        Wire::Sequence { header, item } => {
+            if let Some((prim, n)) = item.flat() {
+                return sequences_of_numbers(view.data, offsets, *header, prim, n, item);
+            }
+        }
+        _ => {}
+    }
+    let mut out = Column::empty(&wire.ty());
+    let mut cursor = Cursor::new(view.data);
+    for pair in offsets.windows(2) {
+        let [start, end] = *pair else { continue };
+        cursor.widen(view.data.len());
+        cursor.seek(start as usize)?;
+        cursor.narrow(end as usize)?;
+        if start == end {
+            push_empty(&mut out).ok_or_else(|| Fault::bad(start as usize, "an entry without bytes"))?;
+        } else {
+            value(wire, &mut cursor, &mut out)?;
+        }
+    }
+    Ok(out)
+}
+
+/// Offsets of entries of `counts` items with `size` bytes each.
+fn generate_offsets(counts: &[usize], size: usize, len: usize) -> Read<Vec<u32>> {
+    let mut offsets = vec![0_u32];
+    let mut end = 0_usize;
+    for count in counts {
+        end = count.checked_mul(size).and_then(|bytes| end.checked_add(bytes)).filter(|end| *end <= len).ok_or_else(
+            || Fault::bad(end, format!("a count of {count} items, which the {len} bytes of the basket do not hold")),
+        )?;
+        offsets.push(end as u32);
+    }
+    Ok(offsets)
+}
+
+/// Entries that all take `size` bytes.
+fn fixed_entries(wire: &Wire, size: usize, view: View<'_>, from: usize, to: usize) -> Read<Column> {
+    let range = from.checked_mul(size).zip(to.checked_mul(size));
+    let bytes = range.and_then(|(start, end)| view.data.get(start..end)).ok_or(Fault::Short {
+        at: from.saturating_mul(size),
+        need: (to - from).saturating_mul(size),
+        len: view.data.len(),
+    })?;
+    if let Some((prim, _)) = wire.flat() {
+        let mut values = Values::with_capacity(prim, bytes.len() / prim.size());
+        extend(&mut values, bytes);
+        return Ok(in_arrays(values, wire));
+    }
+    let mut out = Column::empty(&wire.ty());
+    let mut cursor = Cursor::new(bytes);
+    many(wire, to - from, &mut cursor, &mut out)?;
+    Ok(out)
+}
+
+/// Numbers in the arrays of `wire`.
+pub(crate) fn in_arrays(values: Values, wire: &Wire) -> Column {
+    match wire {
+        Wire::Fixed(size, inner) => Column::Fixed { size: *size, inner: Box::new(in_arrays(values, inner)) },
+        _ => Column::Prim(values),
+    }
+}
+
+/// Entries whose ends only show while reading them, from the first one on.
+fn sequential(wire: &Wire, view: View<'_>, from: usize, to: usize) -> Read<Column> {
+    let mut out = Column::empty(&wire.ty());
+    let mut cursor = Cursor::new(view.data);
+    if matches!(wire, Wire::Rest { .. }) {
+        return Err(Fault::bad(view.data.len(), "a counted array without offsets or counts"));
+    }
+    for _ in 0..to {
+        value(wire, &mut cursor, &mut out)?;
+    }
+    Ok(if from == 0 { out } else { out.slice(from, to) })
+}
+
+/// Counted arrays: the bytes between offsets, less `skip` before each.
+fn rest_of_numbers(
+    data: &[u8],
+    offsets: &[u32],
+    skip: usize,
+    prim: Prim,
+    per_item: usize,
+    item: &Wire,
+) -> Read<Column> {
+    let size = per_item * prim.size();
+    let (first, last) = match offsets {
+        [first, .., last] => (*first as usize, *last as usize),
+        _ => (0, 0),
+    };
+    let mut ends = Vec::with_capacity(offsets.len());
+    ends.push(0_i64);
+    let bad = |at: usize| Fault::bad(at, format!("an entry whose size is no multiple of {size} bytes"));
+    let mut values = Values::with_capacity(prim, (last - first) / prim.size());
+    if skip == 0 && size.is_power_of_two() {
+        let shift = size.trailing_zeros();
+        ends.clear();
+        ends.extend(offsets.iter().map(|at| i64::from((*at - first as u32) >> shift)));
+        if offsets.iter().any(|at| (*at - first as u32) as usize & (size - 1) != 0) {
+            return Err(bad(first));
+        }
+        extend(&mut values, data.get(first..last).unwrap_or(&[]));
+    } else {
+        let mut items = 0;
+        for pair in offsets.windows(2) {
+            let [start, end] = [pair.first(), pair.last()].map(|at| at.map_or(0, |at| *at as usize));
+            let bytes = if start == end { &[] } else { data.get(start + skip..end).ok_or_else(|| bad(start))? };
+            if bytes.len() % size != 0 {
+                return Err(bad(start));
+            }
+            items += (bytes.len() / size) as i64;
+            ends.push(items);
+            extend(&mut values, bytes);
+        }
+    }
+    Ok(Column::List { offsets: ends, inner: Box::new(in_arrays(values, item)) })
+}
+
+/// STL sequences of numbers: a header, a count, the numbers.
+fn sequences_of_numbers(
+    data: &[u8],
+    offsets: &[u32],
+    header: bool,
+    prim: Prim,
+    per_item: usize,
+    item: &Wire,
+) -> Read<Column> {
+    let size = per_item * prim.size();
+    let span = offsets.last().zip(offsets.first()).map_or(0, |(last, first)| (last - first) as usize);
+    let overhead = (offsets.len().saturating_sub(1)) * (4 + if header { 6 } else { 0 });
+    let mut values = Values::with_capacity(prim, span.saturating_sub(overhead) / prim.size());
+    let mut ends = Vec::with_capacity(offsets.len());
+    ends.push(0_i64);
+    let mut items = 0;
+    with_vec!(&mut values, v => {
+        let mut cursor = Cursor::new(data);
+        for pair in offsets.windows(2) {
+            let [start, end] = *pair else { continue };
+            if start < end {
+                cursor.widen(end as usize);
+                cursor.seek(start as usize)?;
+                if header {
+                    cursor.header()?;
+                }
+                let n = cursor.count(size)?;
+                Stored::extend(cursor.take(n * size)?, v);
+                items += n as i64;
+            }
+            ends.push(items);
+        }
+    });
+    Ok(Column::List { offsets: ends, inner: Box::new(in_arrays(values, item)) })
+}
+
+/// An empty list or string for an entry without bytes; `None` where there is no such thing.
+fn push_empty(out: &mut Column) -> Option<()> {
+    match out {
+        Column::List { offsets, .. } | Column::Str { offsets, .. } => {
+            offsets.push(offsets.last().copied().unwrap_or(0));
+            Some(())
+        }
+        _ => None,
+    }
+}
+
+fn push_end(offsets: &mut Vec<i64>, items: usize) {
+    offsets.push(offsets.last().copied().unwrap_or(0) + items as i64);
+}
+
+/// Reads `n` values to the end of `out`.
+fn many(wire: &Wire, n: usize, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<()> {
+    if let Some((prim, per_item)) = wire.flat() {
+        let at = cursor.pos();
+        let bytes = n.checked_mul(per_item * prim.size()).ok_or_else(|| Fault::bad(at, "a count beyond all bounds"))?;
+        extend(innermost(out).ok_or_else(|| mismatch(at))?, cursor.take(bytes)?);
+        return Ok(());
+    }
+    for _ in 0..n {
+        value(wire, cursor, out)?;
+    }
+    Ok(())
+}
+
+fn innermost(column: &mut Column) -> Option<&mut Values> {
+    match column {
+        Column::Prim(values) => Some(values),
+        Column::Fixed { inner, .. } => innermost(inner),
+        _ => None,
+    }
+}
+
+/// The column and the layout come from the same place, so this does not happen.
+fn mismatch(at: usize) -> Fault {
+    Fault::bad(at, "a layout that does not fit its column")
+}
+
+/// Reads one value to the end of `out`.
+fn value(wire: &Wire, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<()> {
+    let at = cursor.pos();
+    match (wire, out) {
+        (Wire::Prim(prim), Column::Prim(values)) => extend(values, cursor.take(prim.size())?),
+        (Wire::Packed(packed), Column::Prim(values)) => {
+            let x = packed.packing.value(cursor.take(packed.size())?);
+            match values {
+                Values::F32(v) => v.push(x as f32),
+                Values::F64(v) => v.push(x),
+                _ => return Err(mismatch(at)),
+            }
+        }
+        (Wire::Fixed(size, inner), Column::Fixed { inner: out, .. }) => many(inner, *size, cursor, out)?,
+        (Wire::Rest { header, skip, item }, Column::List { offsets, inner }) => {
+            let outer = open(cursor, *header)?.map(|(_, end)| cursor.narrow(end)).transpose()?;
+            cursor.skip(*skip)?;
+            let mut n = 0;
+            while cursor.left() > 0 {
+                let before = cursor.pos();
+                value(item, cursor, inner)?;
+                if cursor.pos() == before {
+                    return Err(Fault::bad(at, "items without bytes"));
+                }
+                n += 1;
+            }
+            if let Some(outer) = outer {
+                cursor.widen(outer);
+            }
+            push_end(offsets, n);
+        }
+        (Wire::Sequence { header, item }, Column::List { offsets, inner }) => {
+            let member_wise = matches!(open(cursor, *header)?, Some((version, _)) if version & MEMBER_WISE != 0);
+            let n = if member_wise { by_member(item, cursor, inner)? } else { by_item(item, cursor, inner)? };
+            push_end(offsets, n);
+        }
+        (Wire::Map { header, key, value: item }, Column::List { offsets, inner }) => {
+            let member_wise = matches!(open(cursor, *header)?, Some((version, _)) if version & MEMBER_WISE != 0);
+            let n = map(key, item, member_wise, cursor, inner)?;
+            push_end(offsets, n);
+        }
+        (Wire::Str { header, length }, Column::Str { offsets, bytes }) => {
+            open(cursor, *header)?;
+            let text = match length {
+                StrLength::OneOrFive => cursor.string_bytes()?,
+                StrLength::Four => {
+                    let n = cursor.count(1)?;
+                    cursor.take(n)?
+                }
+            };
+            bytes.extend_from_slice(text);
+            push_end(offsets, text.len());
+        }
+        (Wire::Record(members), Column::Struct { len, fields }) => {
+            for ((_, wire), (_, column)) in members.iter().zip(fields) {
+                value(wire, cursor, column)?;
+            }
+            *len += 1;
+        }
+        (Wire::Class(class), Column::Struct { len, fields }) => {
+            object(class, cursor, fields)?;
+            *len += 1;
+        }
+        _ => return Err(mismatch(at)),
+    }
+    Ok(())
+}
+
+/// Reads a header where there is one: version, and end by its byte count.
+fn open(cursor: &mut Cursor<'_>, header: bool) -> Read<Option<(i16, usize)>> {
+    if !header {
+        return Ok(None);
+    }
+    let header = cursor.header()?;
+    Ok(Some((header.version, header.end.unwrap_or(cursor.end()))))
+}
+
+fn by_item(item: &Wire, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<usize> {
+    let n = cursor.count(item.fixed_size().unwrap_or(1).max(1))?;
+    many(item, n, cursor, out)?;
+    Ok(n)
+}
+
+/// A sequence of objects written one member after another: first that member of all objects, then the next.
+fn by_member(item: &Wire, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<usize> {
+    let at = cursor.pos();
+    let (Wire::Class(class), Column::Struct { len, fields }) = (item, out) else {
+        return Err(Fault::bad(at, "a sequence of numbers written member by member"));
+    };
+    class_version(cursor)?;
+    let n = cursor.count(1)?;
+    members(class, n, cursor, fields)?;
+    *len += n;
+    Ok(n)
+}
+
+/// The version of a class, and its checksum when the version is 0.
+fn class_version(cursor: &mut Cursor<'_>) -> Read<()> {
+    if cursor.i16()? <= 0 {
+        cursor.skip(4)?;
+    }
+    Ok(())
+}
+
+fn map(key: &Wire, item: &Wire, member_wise: bool, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<usize> {
+    let at = cursor.pos();
+    let Column::Struct { len, fields } = out else { return Err(mismatch(at)) };
+    let [(_, keys), (_, values)] = fields.as_mut_slice() else { return Err(mismatch(at)) };
+    if member_wise {
+        class_version(cursor)?;
+    }
+    let n = cursor.count(1)?;
+    if member_wise {
+        for (wire, column) in [(key, keys), (item, values)] {
+            if wire.has_header() {
+                cursor.header()?;
+            }
+            many(&wire.clone().without_header(), n, cursor, column)?;
+        }
+    } else {
+        for _ in 0..n {
+            value(key, cursor, keys)?;
+            value(item, cursor, values)?;
+        }
+    }
+    *len += n;
+    Ok(n)
+}
+
+/// Reads one object, header first, into the columns of its members.
+fn object(class: &Class, cursor: &mut Cursor<'_>, fields: &mut [(String, Column)]) -> Read<()> {
+    let header = cursor.header()?;
+    let end = header.end;
+    if header.version <= 0 && end.is_some() {
+        cursor.skip(4)?;
+    }
+    let outer = end.map(|end| cursor.narrow(end)).transpose()?;
+    members(class, 1, cursor, fields)?;
+    if let (Some(end), Some(outer)) = (end, outer) {
+        cursor.seek(end)?;
+        cursor.widen(outer);
+    }
+    Ok(())
+}
+
+/// Reads each member `n` times over: `n` is 1 but in collections that are written member by member.
+fn members(class: &Class, n: usize, cursor: &mut Cursor<'_>, fields: &mut [(String, Column)]) -> Read<()> {
+    let mut next = 0;
+    for member in &class.members {
+        let at = cursor.pos();
+        if *member == Member::TObject {
+            for _ in 0..n {
+                let header = cursor.header()?;
+                cursor.skip(4)?;
+                if cursor.u32()? & 0x10 != 0 {
+                    cursor.skip(2)?;
+                }
+                if let Some(end) = header.end {
+                    cursor.seek(end)?;
+                }
+            }
+            continue;
+        }
+        match member {
+            Member::TObject => {}
+            Member::Value(_, wire) => {
+                let (_, column) = fields.get_mut(next).ok_or_else(|| mismatch(at))?;
+                many(wire, n, cursor, column)?;
+            }
+            Member::Counted { counter, item, .. } => {
+                // columns leave out what comes of the common base class
+                let skipped = class.members.iter().take(*counter).filter(|m| **m == Member::TObject).count();
+                let (_, counts) = fields.get(counter - skipped).ok_or_else(|| mismatch(at))?;
+                let Column::Prim(counts) = counts else { return Err(mismatch(at)) };
+                let first = counts.len().saturating_sub(n);
+                let counts: Vec<f64> = (first..counts.len()).filter_map(|i| counts.get_f64(i)).collect();
+                let (_, column) = fields.get_mut(next).ok_or_else(|| mismatch(at))?;
+                let Column::List { offsets, inner } = column else { return Err(mismatch(at)) };
+                for count in counts {
+                    let present = cursor.u8()? != 0;
+                    let least = item.fixed_size().unwrap_or(1).max(1);
+                    let n = cursor.checked_count(if present { count as i64 } else { 0 }, least, at)?;
+                    many(item, n, cursor, inner)?;
+                    push_end(offsets, n);
+                }
+            }
+        }
+        next += 1;
+    }
+    Ok(())
+}
+
+/// A column of `ty` with no entries and, for numbers, room for `entries`.
+pub(crate) fn start(ty: &Type, entries: usize) -> Column {
+    match ty {
+        Type::Prim(prim) => Column::Prim(Values::with_capacity(*prim, entries)),
+        _ => Column::empty(ty),
+    }
+}

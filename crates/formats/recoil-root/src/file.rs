@@ -345,7 +345,8 @@ impl Inner {
 
     /// Decompressed payload of the record of `key`.
     fn payload(&self, key: &Key) -> Result<Vec<u8>> {
-        let packed = key.nbytes - key.keylen;
+        let short = || Fault::bad(0, format!("a key of {} bytes in a record of {}", key.keylen, key.nbytes));
+        let packed = key.nbytes.checked_sub(key.keylen).ok_or_else(|| short().at(self.place(key.seek)))?;
         let at = key.seek.saturating_add(key.keylen as u64);
         let raw = self.source.read(at, packed)?;
         if packed == key.objlen {

@@ -41,7 +41,7 @@ impl Key {
         let size = |what: &str, n: i64| {
             usize::try_from(n).map_err(|_| Fault::bad(at, format!("a key with a negative {what} ({n})")))
         };
-        let key = Self {
+        Ok(Self {
             nbytes: size("size", nbytes.into())?,
             objlen: size("payload size", objlen.into())?,
             keylen: size("length", keylen.into())?,
@@ -50,11 +50,7 @@ impl Key {
             class,
             name,
             title,
-        };
-        if key.keylen > key.nbytes {
-            return Err(Fault::bad(at, format!("a key of {} bytes in a record of {}", key.keylen, key.nbytes)));
-        }
-        Ok(key)
+        })
     }
 
     pub fn is_directory(&self) -> bool {

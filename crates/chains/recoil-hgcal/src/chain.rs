@@ -1,0 +1,326 @@
+//! The whole chain for one event or many: fill, smooth, seed, cluster, for each endcap by itself.
+//!
+//! ```
+//! use recoil_hgcal::chain::{Chain, ChainConfig};
+//! use recoil_hgcal::data::{EventBatch, TriggerCell};
+//!
+//! let mut events = EventBatch::default();
+//! for layer in [7, 9, 11] {
+//!     let cell = TriggerCell { layer, x: 90.0, z: 330.0, phi: 0.0, pt: 4.0, mip_pt: 40.0, ..TriggerCell::default() };
+//!     events.cells.push(cell);
+//! }
+//! events.finish_event(1);
+//!
+//! let chain = Chain::new(&ChainConfig::default())?;
+//! let found = chain.run(&events)?;
+//! assert_eq!(found.clusters.len(), 1);
+//! assert_eq!(found.clusters.pt, [12.0]);
+//! # Ok::<(), recoil_hgcal::HgcalError>(())
+//! ```
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::{Assignment, ClusterBuffers, ClusterConfig, Clusterer, Clusters};
+use crate::data::{EventBatch, TriggerCells};
+use crate::error::{HgcalError, Result};
+use crate::fill::{Binning, Endcap, FillConfig, Histogram};
+use crate::seed::{SeedConfig, Seeds, seed};
+use crate::smooth::{SmoothBuffers, SmoothConfig, Smoother};
+
+/// Events that one thread takes at a time. Results do not depend on it.
+const EVENTS_PER_TASK: usize = 16;
+
+/// All parameters of the chain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChainConfig {
+    /// The (R/z, phi) histogram.
+    pub fill: FillConfig,
+    /// Its smoothing.
+    pub smooth: SmoothConfig,
+    /// The seeds.
+    pub seed: SeedConfig,
+    /// The clusters.
+    pub cluster: ClusterConfig,
+}
+
+/// The chain of a configuration, checked and with its tables worked out.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    binning: Binning,
+    smoother: Smoother,
+    seed: SeedConfig,
+    clusterer: Clusterer,
+}
+
+/// The memory of one thread; holds the result of the last event.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    histogram: Histogram,
+    smoothed: SmoothBuffers,
+    bins: Vec<(u32, u32)>,
+    buffers: ClusterBuffers,
+    /// Seeds of the last event.
+    pub seeds: Seeds,
+    /// Clusters of the last event.
+    pub clusters: Clusters,
+    /// Cells of the last event's clusters.
+    pub assignment: Assignment,
+}
+
+impl Workspace {
+    /// Histogram of the endcap that came last.
+    pub fn histogram(&self) -> &Histogram {
+        &self.histogram
+    }
+
+    /// Smoothed histogram of the endcap that came last.
+    pub fn smoothed(&self) -> &SmoothBuffers {
+        &self.smoothed
+    }
+}
+
+/// The results of many events, back to back: event `i` owns the rows `offsets[i]..offsets[i + 1]` of each table.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct ChainOutput {
+    pub seed_offsets: Vec<usize>,
+    pub seeds: Seeds,
+    pub cluster_offsets: Vec<usize>,
+    pub clusters: Clusters,
+    pub assignment_offsets: Vec<usize>,
+    pub assignment: Assignment,
+}
+
+impl Default for ChainOutput {
+    fn default() -> Self {
+        Self {
+            seed_offsets: vec![0],
+            seeds: Seeds::default(),
+            cluster_offsets: vec![0],
+            clusters: Clusters::default(),
+            assignment_offsets: vec![0],
+            assignment: Assignment::default(),
+        }
+    }
+}
+
+impl ChainOutput {
+    /// Number of events.
+    pub fn events(&self) -> usize {
+        self.seed_offsets.len() - 1
+    }
+
+    /// Rows of event `i` in `offsets`; empty past the end.
+    pub fn rows(offsets: &[usize], i: usize) -> Range<usize> {
+        match (offsets.get(i), offsets.get(i + 1)) {
+            (Some(&start), Some(&end)) => start..end,
+            _ => 0..0,
+        }
+    }
+
+    fn push(&mut self, workspace: &Workspace) {
+        self.seeds.energy.extend_from_slice(&workspace.seeds.energy);
+        self.seeds.x.extend_from_slice(&workspace.seeds.x);
+        self.seeds.y.extend_from_slice(&workspace.seeds.y);
+        self.seed_offsets.push(self.seeds.len());
+        self.clusters.extend(&workspace.clusters);
+        self.cluster_offsets.push(self.clusters.len());
+        self.assignment.cell.extend_from_slice(&workspace.assignment.cell);
+        self.assignment.seed.extend_from_slice(&workspace.assignment.seed);
+        self.assignment.fraction.extend_from_slice(&workspace.assignment.fraction);
+        self.assignment_offsets.push(self.assignment.len());
+    }
+
+    fn append(&mut self, other: &ChainOutput) {
+        let shift = |mine: &mut Vec<usize>, theirs: &[usize]| {
+            let base = mine.last().copied().unwrap_or(0);
+            mine.extend(theirs.iter().skip(1).map(|o| o + base));
+        };
+        shift(&mut self.seed_offsets, &other.seed_offsets);
+        shift(&mut self.cluster_offsets, &other.cluster_offsets);
+        shift(&mut self.assignment_offsets, &other.assignment_offsets);
+        self.seeds.energy.extend_from_slice(&other.seeds.energy);
+        self.seeds.x.extend_from_slice(&other.seeds.x);
+        self.seeds.y.extend_from_slice(&other.seeds.y);
+        self.clusters.extend(&other.clusters);
+        self.assignment.cell.extend_from_slice(&other.assignment.cell);
+        self.assignment.seed.extend_from_slice(&other.assignment.seed);
+        self.assignment.fraction.extend_from_slice(&other.assignment.fraction);
+    }
+}
+
+/// Time spent in each step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct StepTimes {
+    pub fill: Duration,
+    pub smooth: Duration,
+    pub seed: Duration,
+    pub cluster: Duration,
+}
+
+impl StepTimes {
+    /// All steps together.
+    pub fn total(&self) -> Duration {
+        self.fill + self.smooth + self.seed + self.cluster
+    }
+}
+
+impl Chain {
+    /// Checks a configuration and works out its tables.
+    ///
+    /// # Errors
+    /// [`HgcalError::Config`] naming the key.
+    pub fn new(config: &ChainConfig) -> Result<Self> {
+        let binning = Binning::new(&config.fill)?;
+        config.seed.check(&binning)?;
+        Ok(Self {
+            smoother: Smoother::new(&config.smooth, &binning)?,
+            seed: config.seed.clone(),
+            clusterer: Clusterer::new(&config.cluster)?,
+            binning,
+        })
+    }
+
+    /// The histogram's binning.
+    pub fn binning(&self) -> &Binning {
+        &self.binning
+    }
+
+    /// The smoothing.
+    pub fn smoother(&self) -> &Smoother {
+        &self.smoother
+    }
+
+    /// The clustering.
+    pub fn clusterer(&self) -> &Clusterer {
+        &self.clusterer
+    }
+
+    /// Memory for one thread.
+    pub fn workspace(&self) -> Workspace {
+        Workspace {
+            histogram: Histogram::new(&self.binning),
+            smoothed: self.smoother.buffers(),
+            bins: Vec::new(),
+            buffers: ClusterBuffers::default(),
+            seeds: Seeds::default(),
+            clusters: Clusters::default(),
+            assignment: Assignment::default(),
+        }
+    }
+
+    /// Runs the chain on one event; the result stays in `workspace`. `event` only serves messages.
+    ///
+    /// # Errors
+    /// [`HgcalError::ColumnLengths`], [`HgcalError::Layer`].
+    pub fn event(&self, event: i64, cells: &TriggerCells<'_>, workspace: &mut Workspace) -> Result<()> {
+        self.steps(event, cells, workspace, |_| ())
+    }
+
+    /// As [`Chain::event`], adding the time of each step to `times`.
+    ///
+    /// # Errors
+    /// As [`Chain::event`].
+    pub fn event_timed(
+        &self,
+        event: i64,
+        cells: &TriggerCells<'_>,
+        workspace: &mut Workspace,
+        times: &mut StepTimes,
+    ) -> Result<()> {
+        let mut last = Instant::now();
+        self.steps(event, cells, workspace, |step| {
+            let now = Instant::now();
+            let spent = now - last;
+            last = now;
+            match step {
+                Step::Fill => times.fill += spent,
+                Step::Smooth => times.smooth += spent,
+                Step::Seed => times.seed += spent,
+                Step::Cluster => times.cluster += spent,
+            }
+        })
+    }
+
+    fn steps(
+        &self,
+        event: i64,
+        cells: &TriggerCells<'_>,
+        workspace: &mut Workspace,
+        mut done: impl FnMut(Step),
+    ) -> Result<()> {
+        if !cells.is_consistent() {
+            return Err(HgcalError::ColumnLengths);
+        }
+        let Workspace { histogram, smoothed, bins, buffers, seeds, clusters, assignment } = workspace;
+        seeds.clear();
+        clusters.clear();
+        assignment.clear();
+        for endcap in endcaps(cells) {
+            histogram.fill(&self.binning, cells, endcap);
+            done(Step::Fill);
+            self.smoother.smooth(histogram, smoothed);
+            done(Step::Smooth);
+            let first = seeds.len();
+            seed(&self.seed, &self.binning, histogram, smoothed, bins, seeds);
+            done(Step::Seed);
+            let range = first..seeds.len();
+            let excluded = histogram.excluded();
+            self.clusterer.cluster(event, cells, endcap, excluded, seeds, range, buffers, clusters, assignment)?;
+            done(Step::Cluster);
+        }
+        Ok(())
+    }
+
+    /// Runs the chain on many events, in parallel on the current rayon pool. The result is in the order of the events
+    /// and does not depend on the number of threads.
+    ///
+    /// # Errors
+    /// That of the first event that has one.
+    pub fn run(&self, events: &EventBatch) -> Result<ChainOutput> {
+        let starts: Vec<usize> = (0..events.len()).step_by(EVENTS_PER_TASK).collect();
+        let parts: Vec<Result<ChainOutput>> = starts
+            .into_par_iter()
+            .map_init(
+                || self.workspace(),
+                |workspace, start| {
+                    let mut output = ChainOutput::default();
+                    for i in start..(start + EVENTS_PER_TASK).min(events.len()) {
+                        let number = events.event.get(i).copied().unwrap_or_default();
+                        self.event(number, &events.event_cells(i), workspace)?;
+                        output.push(workspace);
+                    }
+                    Ok(output)
+                },
+            )
+            .collect();
+        let mut output = ChainOutput::default();
+        for part in parts {
+            output.append(&part?);
+        }
+        Ok(output)
+    }
+}
+
+enum Step {
+    Fill,
+    Smooth,
+    Seed,
+    Cluster,
+}
+
+/// The endcaps that have cells, the positive one first.
+pub fn endcaps(cells: &TriggerCells<'_>) -> impl Iterator<Item = Endcap> + use<> {
+    let negative = cells.z.iter().any(|&z| Endcap::Negative.holds(z));
+    let positive = cells.z.iter().any(|&z| Endcap::Positive.holds(z));
+    [(Endcap::Positive, positive), (Endcap::Negative, negative)]
+        .into_iter()
+        .filter_map(|(endcap, present)| present.then_some(endcap))
+}

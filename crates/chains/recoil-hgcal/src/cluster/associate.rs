@@ -1,0 +1,234 @@
+//! Which seed takes a cell.
+//!
+//! The decision is `sqrt(dx² + dy²) < radius` in double precision, and the nearest seed is the smallest such square
+//! root, the first one on a tie. Most cells are far from most seeds, so a grid over the seeds' surroundings tells first
+//! which seeds a cell could reach at all; the squared distance then discards the rest, with a margin of 1e-12 so that no
+//! rounding can change a decision, and only for the seeds that remain is the square root taken.
+
+use std::ops::Range;
+
+use super::properties::ClusterSums;
+use super::{Assignment, ClusterAlgorithm, ClusterConfig, Clusters};
+use crate::data::TriggerCells;
+use crate::error::{HgcalError, Result};
+use crate::fill::Endcap;
+use crate::seed::Seeds;
+
+/// Side of a grid cell in the plane (x/|z|, y/|z|).
+const GRID_STEP: f64 = 0.02;
+/// Grid cells per axis are limited to this many; the step grows beyond.
+const GRID_LIMIT: usize = 128;
+/// With fewer seeds than this the grid does not pay.
+const GRID_SEEDS: usize = 4;
+/// Relative margin of the comparison of squares.
+const MARGIN: f64 = 1e-12;
+
+/// A clustering configuration with its tables worked out.
+#[derive(Clone, Debug)]
+pub struct Clusterer {
+    config: ClusterConfig,
+    radii: Vec<f64>,
+    reach: f64,
+}
+
+/// Memory that is reused from event to event.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterBuffers {
+    sums: Vec<ClusterSums>,
+    in_reach: Vec<(u32, f64)>,
+    grid: Grid,
+}
+
+/// Seeds within reach of each cell of a regular grid, as bit masks.
+#[derive(Clone, Debug, Default)]
+struct Grid {
+    x0: f64,
+    y0: f64,
+    x1: f64,
+    y1: f64,
+    per_step_x: f64,
+    per_step_y: f64,
+    ny: usize,
+    words: usize,
+    masks: Vec<u64>,
+}
+
+impl Grid {
+    fn build(&mut self, x: &[f64], y: &[f64], reach: f64) {
+        // the slack makes sure that a cell within reach is inside the box in spite of roundings
+        let reach = reach * (1.0 + 1e-9) + 1e-12;
+        let low = |v: &[f64]| v.iter().fold(f64::INFINITY, |a, &b| a.min(b)) - reach;
+        let high = |v: &[f64]| v.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b)) + reach;
+        (self.x0, self.y0, self.x1, self.y1) = (low(x), low(y), high(x), high(y));
+        let bins = |extent: f64| ((extent / GRID_STEP) as usize + 1).min(GRID_LIMIT);
+        let (nx, ny) = (bins(self.x1 - self.x0), bins(self.y1 - self.y0));
+        self.per_step_x = nx as f64 / (self.x1 - self.x0);
+        self.per_step_y = ny as f64 / (self.y1 - self.y0);
+        self.ny = ny;
+        self.words = x.len().div_ceil(64);
+        self.masks.clear();
+        self.masks.resize(nx * ny * self.words, 0);
+        for (i, (&sx, &sy)) in x.iter().zip(y).enumerate() {
+            let at = |v: f64, v0: f64, per_step: f64, n: usize| (((v - v0) * per_step) as usize).min(n - 1);
+            let (x_low, x_high) =
+                (at(sx - reach, self.x0, self.per_step_x, nx), at(sx + reach, self.x0, self.per_step_x, nx));
+            let (y_low, y_high) =
+                (at(sy - reach, self.y0, self.per_step_y, ny), at(sy + reach, self.y0, self.per_step_y, ny));
+            for ix in x_low..=x_high {
+                for iy in y_low..=y_high {
+                    self.masks[(ix * ny + iy) * self.words + i / 64] |= 1 << (i % 64);
+                }
+            }
+        }
+    }
+
+    /// The masks of the grid cell that holds (x, y); empty outside.
+    #[inline]
+    fn masks(&self, x: f64, y: f64) -> &[u64] {
+        if !(x >= self.x0 && x <= self.x1 && y >= self.y0 && y <= self.y1) {
+            return &[];
+        }
+        let nx = self.masks.len() / (self.ny * self.words);
+        let ix = (((x - self.x0) * self.per_step_x) as usize).min(nx - 1);
+        let iy = (((y - self.y0) * self.per_step_y) as usize).min(self.ny - 1);
+        let at = (ix * self.ny + iy) * self.words;
+        &self.masks[at..at + self.words]
+    }
+}
+
+/// One seed that a cell may join.
+#[derive(Clone, Copy)]
+struct Choice {
+    seed: usize,
+    /// Smaller is better: the distance, or minus the energy.
+    rank: f64,
+}
+
+impl Clusterer {
+    /// Works out the tables of a configuration.
+    ///
+    /// # Errors
+    /// See [`ClusterConfig::check`].
+    pub fn new(config: &ClusterConfig) -> Result<Self> {
+        config.check()?;
+        let radii = config.radius.table().into_owned();
+        let reach = radii.iter().copied().fold(0.0, f64::max);
+        Ok(Self { config: config.clone(), radii, reach })
+    }
+
+    /// Clusters the cells of one endcap around the seeds `range`, appending to `clusters` and `assignment`.
+    ///
+    /// `excluded` lists cells (increasing) that do not take part. `event` only serves messages.
+    ///
+    /// # Errors
+    /// [`HgcalError::Layer`] for a cell whose layer the radius table does not have.
+    #[allow(clippy::too_many_arguments)]
+    pub fn cluster(
+        &self,
+        event: i64,
+        cells: &TriggerCells<'_>,
+        endcap: Endcap,
+        excluded: &[u32],
+        seeds: &Seeds,
+        range: Range<usize>,
+        buffers: &mut ClusterBuffers,
+        clusters: &mut Clusters,
+        assignment: &mut Assignment,
+    ) -> Result<()> {
+        let first = range.start;
+        let (x, y, energy) = (&seeds.x[range.clone()], &seeds.y[range.clone()], &seeds.energy[range]);
+        if x.is_empty() {
+            return Ok(());
+        }
+        buffers.sums.clear();
+        buffers.sums.resize(x.len(), ClusterSums::default());
+        // a radius that depends on eta has no bound that a grid could use
+        let use_grid = x.len() >= GRID_SEEDS && self.config.coeff_b == 0.0;
+        if use_grid {
+            buffers.grid.build(x, y, self.reach);
+        }
+        let mut excluded = excluded.iter().copied().peekable();
+        for i in 0..cells.len() {
+            if excluded.next_if_eq(&(i as u32)).is_some() || !endcap.holds(cells.z[i]) {
+                continue;
+            }
+            let radius = self.radius(event, cells, i)?;
+            let depth = f64::from(cells.z[i]).abs();
+            let (px, py) = (f64::from(cells.x[i]) / depth, f64::from(cells.y[i]) / depth);
+            let near = radius * radius * (1.0 + MARGIN);
+            let distance = |s: usize| {
+                let (dx, dy) = (px - x[s], py - y[s]);
+                let square = dx * dx + dy * dy;
+                if square > near {
+                    return None;
+                }
+                Some(square.sqrt()).filter(|&d| d < radius)
+            };
+            if self.config.algorithm == ClusterAlgorithm::EnergySplit {
+                buffers.in_reach.clear();
+                let in_reach = &mut buffers.in_reach;
+                let mut take = |s: usize| {
+                    if distance(s).is_some() {
+                        in_reach.push((s as u32, energy[s]));
+                    }
+                };
+                if use_grid {
+                    each(buffers.grid.masks(px, py), take)
+                } else {
+                    (0..x.len()).for_each(&mut take)
+                }
+                let total: f64 = buffers.in_reach.iter().map(|&(_, e)| e).sum();
+                for &(seed, seed_energy) in &buffers.in_reach {
+                    let fraction = seed_energy / total;
+                    buffers.sums[seed as usize].add(cells, i, fraction, self.config.position_weight);
+                    assignment.push(i as u32, first as u32 + seed, fraction);
+                }
+                continue;
+            }
+            let mut best: Option<Choice> = None;
+            let mut consider = |s: usize| {
+                if let Some(d) = distance(s) {
+                    let rank = if self.config.algorithm == ClusterAlgorithm::MaxEnergy { -energy[s] } else { d };
+                    if best.is_none_or(|b| rank < b.rank) {
+                        best = Some(Choice { seed: s, rank });
+                    }
+                }
+            };
+            if use_grid {
+                each(buffers.grid.masks(px, py), consider)
+            } else {
+                (0..x.len()).for_each(&mut consider)
+            }
+            if let Some(Choice { seed, .. }) = best {
+                buffers.sums[seed].add(cells, i, 1.0, self.config.position_weight);
+                assignment.push(i as u32, (first + seed) as u32, 1.0);
+            }
+        }
+        for (seed, sums) in buffers.sums.iter().enumerate() {
+            sums.finish((first + seed) as u32, self.config.min_pt, clusters);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn radius(&self, event: i64, cells: &TriggerCells<'_>, i: usize) -> Result<f64> {
+        let layer = cells.layer[i];
+        let base = usize::try_from(layer).ok().and_then(|l| l.checked_sub(1)).and_then(|l| self.radii.get(l));
+        match base {
+            Some(&base) => Ok(base + self.config.coeff_b * (self.config.mid_radius - f64::from(cells.eta[i]).abs())),
+            None => Err(HgcalError::Layer { event, cell: i, layer, layers: self.radii.len() }),
+        }
+    }
+}
+
+/// Calls `f` with the index of every set bit, increasing.
+#[inline]
+fn each(masks: &[u64], mut f: impl FnMut(usize)) {
+    for (word, &mask) in masks.iter().enumerate() {
+        let mut mask = mask;
+        while mask != 0 {
+            f(word * 64 + mask.trailing_zeros() as usize);
+            mask &= mask - 1;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The chain against tables that the Python chain made from the same events.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod chain;
+mod frame;

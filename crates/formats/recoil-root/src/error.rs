@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 
+use crate::write::WriteFault;
+
 /// Result of every operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -94,6 +96,16 @@ pub enum Error {
         file: PathBuf,
         /// What differs.
         reason: String,
+    },
+    /// Something that cannot be written as it is.
+    #[error("{}: \"{object}\": {fault}", file.display())]
+    Write {
+        /// The file that was being written.
+        file: PathBuf,
+        /// Path of the tree, histogram or text.
+        object: String,
+        /// Why not.
+        fault: Box<WriteFault>,
     },
 }
 

@@ -11,6 +11,7 @@ mod key;
 mod source;
 mod streamer;
 mod tree;
+pub mod write;
 
 pub use chain::{Batches, Chain};
 pub use column::{Column, Prim, Type, Values};

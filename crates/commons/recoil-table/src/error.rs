@@ -193,6 +193,17 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
+    /// An integer result of a selection needs more than 64 bits.
+    #[error("{file}: integer overflow in the selection, at or shortly behind row {row}")]
+    Overflow {
+        /// File.
+        file: String,
+        /// First row of the block of rows that overflows, from 0.
+        row: u64,
+    },
+    /// A selection that cannot be understood.
+    #[error(transparent)]
+    Selection(#[from] crate::select::SelectError),
     /// Files that should form one table do not agree.
     #[error("{file}: column '{column}' {message} (first file: {first})")]
     Disagreement {

@@ -32,6 +32,7 @@ mod group;
 mod jagged;
 mod number;
 pub mod parquet;
+pub mod select;
 mod shape;
 mod stream;
 mod types;
@@ -44,6 +45,7 @@ pub use error::{Error, Hint, Result};
 pub use group::Groups;
 pub use jagged::{Jagged, Nested};
 pub use number::{Number, Value};
+pub use select::{Filter, SelectError, Selection, open_selected, select};
 pub use shape::{explode, implode};
 pub use stream::{BatchReader, BatchWriter, MemoryReader, ReadOptions};
 pub use types::{DOC, PROVENANCE, UNIT, doc, field, fixed_of, list_of, type_name, unit};
@@ -59,6 +61,11 @@ pub fn open_at(address: &Address, options: &ReadOptions) -> Result<Box<dyn Batch
         Format::Parquet => Ok(Box::new(parquet::ParquetReader::open(&address.path, options)?)),
         _ => Err(Error::UnknownFormat { file: address.to_string() }),
     }
+}
+
+/// All columns of the table at `address`, whatever `options` asks for.
+pub(crate) fn table_schema(address: &Address, options: &ReadOptions) -> Result<SchemaRef> {
+    Ok(open_at(address, &ReadOptions { columns: None, ..options.clone() })?.schema())
 }
 
 /// Creates the table at `address` for rows of `schema`, overwriting a file that is there.

@@ -124,9 +124,16 @@ impl StageError {
         &self.message
     }
 
-    /// The configuration error below, if that is what it is.
+    /// The configuration error at the bottom, if that is the cause.
     pub fn config_error(&self) -> Option<&ConfigError> {
-        self.source.as_ref()?.downcast_ref()
+        let mut below = Error::source(self);
+        while let Some(error) = below {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            below = error.source();
+        }
+        None
     }
 }
 

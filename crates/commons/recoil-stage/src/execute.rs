@@ -9,7 +9,7 @@ use crate::progress::{Level, Observer, Silent};
 use crate::provenance::{Key, Machine, Record, RecordOutput};
 use crate::report::Report;
 use crate::run::Run;
-use crate::staging::Staging;
+use crate::staging::{Staging, recover};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime};
@@ -67,11 +67,10 @@ pub(crate) fn execute(
     let staging = match prepared.outputs.is_empty() && prepared.output.is_none() {
         true => None,
         false => {
+            // this may complete the outputs of a run that died, so it comes before the question whether they exist
+            recover(&prepared.directory)?;
             refuse_existing(prepared, options)?;
-            let staging = Staging::open(&prepared.directory)?;
-            // opening may have completed the outputs of a run that died
-            refuse_existing(prepared, options)?;
-            Some(staging)
+            Some(Staging::open(&prepared.directory)?)
         }
     };
     let key = Key::of(prepared)?;

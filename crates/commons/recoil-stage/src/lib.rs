@@ -9,6 +9,7 @@
 //! * `execute` runs it in a thread pool. Outputs appear under their final names only when all of them are complete; each
 //!   has a [`provenance::Record`] beside it.
 //! * [`provenance::up_to_date`] tells whether a run needs to be done again, and why.
+//! * [`workflow`] runs several stages in a row and skips those that are up to date.
 
 pub mod cancel;
 mod clock;
@@ -24,6 +25,7 @@ mod run;
 pub mod seed;
 mod stage;
 mod staging;
+pub mod workflow;
 
 pub use cancel::Cancel;
 pub use config::{Config, Problem};

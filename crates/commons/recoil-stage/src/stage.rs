@@ -98,18 +98,20 @@ pub struct Flag {
 /// /// Counts the lines of a text.
 /// struct Lines;
 ///
+/// const LINES: Description = Description {
+///     name: "text lines",
+///     about: "Count the lines of a text",
+///     long: "",
+///     inputs: &[InputRole::required("text", "the text", &["txt"])],
+///     output: OutputKind::File { doc: "the count", formats: &["txt"] },
+///     flags: &[],
+/// };
+///
 /// impl Stage for Lines {
 ///     type Config = NoConfig;
 ///
 ///     fn description(&self) -> Description {
-///         Description {
-///             name: "text lines",
-///             about: "Count the lines of a text",
-///             long: "",
-///             inputs: &[InputRole::required("text", "the text", &["txt"])],
-///             output: OutputKind::File { doc: "the count", formats: &["txt"] },
-///             flags: &[],
-///         }
+///         LINES
 ///     }
 ///
 ///     fn run(&self, _config: &NoConfig, run: &Run) -> Result<Report, StageError> {

@@ -17,6 +17,7 @@ const PREFIX: &str = ".recoil-";
 const SUFFIX: &str = ".tmp";
 const LOCK: &str = "lock";
 const LIST: &str = "complete.json";
+const DRAFT: &str = "draft";
 const FILES: &str = "files";
 
 /// The temporary home of the outputs of one run.
@@ -32,12 +33,11 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Makes the target directory if needed, clears what dead processes left in it and opens a temporary home.
+    /// Makes the target directory if needed and opens a temporary home in it.
     pub fn open(target: &Path) -> Result<Self, StageError> {
         let shown = target.display();
         let made = missing_directories(target);
         fs::create_dir_all(target).output_error(format!("cannot create the directory {shown}"))?;
-        recover(target)?;
         let doing = || format!("cannot write in the directory {shown}");
         loop {
             let own = target.join(new_name());
@@ -70,7 +70,7 @@ impl Staging {
             File::open(&path).and_then(|file| file.sync_all()).output_error(doing())?;
         }
         let list = serde_json::to_vec(names).internal_error("cannot list the outputs")?;
-        let draft = self.own.join("draft");
+        let draft = self.own.join(DRAFT);
         fs::write(&draft, list).output_error(doing())?;
         File::open(&draft).and_then(|file| file.sync_all()).output_error(doing())?;
         fs::rename(&draft, self.own.join(LIST)).output_error(doing())?;
@@ -82,7 +82,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         // what cannot be removed now is removed by the next run
-        let _ = fs::remove_dir_all(&self.own);
+        let _ = dismantle(&self.own);
         for directory in &self.made {
             // only directories without outputs go
             if fs::remove_dir(directory).is_err() {
@@ -129,23 +129,35 @@ fn recover_one(target: &Path, own: &Path) -> io::Result<()> {
     }
     if let Ok(list) = fs::read(own.join(LIST)) {
         let names: Vec<String> = serde_json::from_slice(&list).map_err(io::Error::other)?;
-        move_into_place(target, own, &names)?;
+        let left: Vec<String> = names.into_iter().filter(|name| own.join(FILES).join(name).exists()).collect();
+        move_into_place(target, own, &left)?;
     }
+    dismantle(own)
+}
+
+/// Removes a temporary home. The lock goes last, so that a removal that is cut short can be taken up again.
+fn dismantle(own: &Path) -> io::Result<()> {
+    for name in [LIST, DRAFT] {
+        match fs::remove_file(own.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    match fs::remove_dir_all(own.join(FILES)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::remove_file(own.join(LOCK))?;
     fs::remove_dir_all(own)
 }
 
 fn move_into_place(target: &Path, own: &Path, names: &[String]) -> io::Result<()> {
     for name in names.iter().filter(|name| is_inside(name)) {
-        let from = own.join(FILES).join(name);
         let to = target.join(name);
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent)?;
         }
-        match fs::rename(&from, &to) {
-            // moved before the process died
-            Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {}
-            other => other?,
-        }
+        fs::rename(own.join(FILES).join(name), &to)?;
         if let Some(parent) = to.parent() {
             sync_directory(parent);
         }

@@ -50,26 +50,6 @@ impl Metric {
         self
     }
 
-    /// Distance of two points, as the clustering sees it.
-    ///
-    /// # Errors
-    /// When the metric does not fit the number of axes, or has a bad weight or period.
-    pub fn distance(&self, a: &[f32], b: &[f32]) -> Result<f32> {
-        let axes = self.axes(a.len())?;
-        if a.len() != b.len() {
-            return Err(Error::Axes { name: "second point", expected: a.len(), found: b.len() });
-        }
-        let deltas = || a.iter().zip(b).map(|(p, q)| p - q).enumerate();
-        fn over(norm: impl Reduced, deltas: impl Iterator<Item = (usize, f32)>) -> f32 {
-            norm.length(deltas.fold(0.0, |sum, (axis, delta)| norm.fold(axis, sum, delta)))
-        }
-        Ok(match self.norm {
-            Norm::Euclidean => over(Scaled { norm: Euclidean, axes: &axes }, deltas()),
-            Norm::Manhattan => over(Scaled { norm: Manhattan, axes: &axes }, deltas()),
-            Norm::Chebyshev => over(Scaled { norm: Chebyshev, axes: &axes }, deltas()),
-        })
-    }
-
     pub(super) fn norm(&self) -> Norm {
         self.norm
     }
@@ -124,7 +104,11 @@ pub(super) struct Axis {
 
 /// A metric in reduced form (see the module's head).
 pub(super) trait Reduced: Copy + Send + Sync {
-    /// Adds the signed or absolute difference along one axis to a reduced distance.
+    /// The effective difference along one axis, from the difference of two coordinates.
+    fn along(&self, _axis: usize, delta: f32) -> f32 {
+        delta
+    }
+    /// Adds the effective difference along one axis to a reduced distance.
     fn fold(&self, axis: usize, sum: f32, delta: f32) -> f32;
     /// The least and largest effective difference, when the absolute difference lies in a range.
     fn range(&self, _axis: usize, least: f32, largest: f32) -> (f32, f32) {
@@ -214,9 +198,12 @@ macro_rules! scaled {
     ($norm:ty, |$sum:ident, $weight:ident, $delta:ident| $fold:expr) => {
         impl Reduced for Scaled<'_, $norm> {
             #[inline(always)]
-            fn fold(&self, axis: usize, $sum: f32, delta: f32) -> f32 {
-                let Axis { weight: $weight, period } = self.axes[axis];
-                let $delta = shorter(delta.abs(), period - delta.abs());
+            fn along(&self, axis: usize, delta: f32) -> f32 {
+                shorter(delta.abs(), self.axes[axis].period - delta.abs())
+            }
+            #[inline(always)]
+            fn fold(&self, axis: usize, $sum: f32, $delta: f32) -> f32 {
+                let $weight = self.axes[axis].weight;
                 $fold
             }
             fn range(&self, axis: usize, least: f32, largest: f32) -> (f32, f32) {

@@ -139,8 +139,9 @@ impl Clue {
     fn check(&self, points: &Points<'_>) -> Result<()> {
         let radii =
             [("dc", self.dc), ("outlier distance", self.outlier_distance), ("seeding distance", self.seeding_distance)];
-        if let Some((name, radius)) = radii.into_iter().find(|(_, radius)| !radius.is_finite() || *radius <= 0.0) {
-            return Err(Error::Parameter { name: name.into(), value: radius.into(), wanted: "finite and above zero" });
+        // squares of distances up to a radius must neither overflow nor vanish in single precision
+        if let Some((name, radius)) = radii.into_iter().find(|(_, radius)| !(1e-18..=1e18).contains(radius)) {
+            return Err(Error::Parameter { name: name.into(), value: radius.into(), wanted: "between 1e-18 and 1e18" });
         }
         if !self.rhoc.is_finite() || self.rhoc < 0.0 {
             let wanted = "finite, zero or above";

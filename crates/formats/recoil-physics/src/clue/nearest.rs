@@ -73,7 +73,7 @@ pub(super) fn nearest_higher<const D: usize, M: Reduced>(
     found.par_chunks_mut(LEAF).enumerate().for_each(|(leaf, out)| {
         let mut best = search.start(leaf, &radius);
         let own = tree.leaf(leaf);
-        search.scan(&mut best, leaf, leaf);
+        search.scan(&mut best, own, own);
         search.visit(&mut best, own, tree.root());
         out.copy_from_slice(&best.rank[..out.len()]);
     });
@@ -158,7 +158,7 @@ impl<'a, 't, const D: usize, M: Reduced> Search<'a, 't, D, M> {
             return;
         }
         if node.is_leaf() {
-            return self.scan(best, own.first, node.first);
+            return self.scan(best, own, node);
         }
         let (left, right) = node.children();
         if own.first < left.end {
@@ -171,30 +171,34 @@ impl<'a, 't, const D: usize, M: Reduced> Search<'a, 't, D, M> {
     }
 
     /// Looks through the points of one leaf for the points of another.
-    fn scan(&self, best: &mut Best, own: usize, other: usize) {
-        let mine = self.tree.block(own);
-        let theirs = self.tree.block(other);
-        let ranks = &self.ranks[other];
-        for lane in 0..self.tree.places(own).len() {
+    fn scan(&self, best: &mut Best, own: Node, other: Node) {
+        let mine = self.tree.block(own.first);
+        let theirs = self.tree.block(other.first);
+        let ranks = &self.ranks[other.first];
+        let top = self.top[other.id];
+        let least = self.tree.gaps(self.metric, mine, self.tree.bounds(other));
+        for lane in 0..LEAF {
             let (bar, reach) = (best.bar[lane], best.reach[lane]);
+            if bar >= top || least[lane] > reach {
+                continue;
+            }
             let reduced = self.tree.row(self.metric, theirs, |axis| mine[axis][lane]);
-            let mut hit = false;
+            // reduced distances are not negative, so their bits order as they do
+            let mut nearest = i32::MAX;
             for (&reduced, &rank) in reduced.iter().zip(ranks) {
-                hit |= reduced <= reach && rank > bar;
+                let candidate = if rank > bar { reduced.to_bits() as i32 } else { i32::MAX };
+                nearest = nearest.min(candidate);
             }
-            if hit {
-                self.take(best, lane, &reduced, ranks);
-            }
-        }
-    }
-
-    fn take(&self, best: &mut Best, lane: usize, reduced: &Lanes<f32>, ranks: &Lanes<i32>) {
-        for (&reduced, &rank) in reduced.iter().zip(ranks) {
-            if reduced <= best.reach[lane] && rank > best.bar[lane] {
-                let distance = self.metric.length(reduced);
+            let nearest = f32::from_bits(nearest as u32);
+            if nearest <= reach {
+                let distance = self.metric.length(nearest);
+                let reach = self.metric.reach(distance);
+                let mut rank = -1;
+                for (&reduced, &candidate) in reduced.iter().zip(ranks) {
+                    rank = if reduced <= reach { rank.max(candidate) } else { rank };
+                }
                 if distance < best.distance[lane] || rank > best.rank[lane] {
-                    (best.distance[lane], best.rank[lane]) = (distance, rank);
-                    best.reach[lane] = self.metric.reach(distance);
+                    (best.distance[lane], best.reach[lane], best.rank[lane]) = (distance, reach, rank);
                 }
             }
         }

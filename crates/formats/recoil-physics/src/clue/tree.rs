@@ -8,7 +8,7 @@
 use super::metric::Reduced;
 
 /// Points in one leaf.
-pub(super) const LEAF: usize = 32;
+pub(super) const LEAF: usize = 16;
 
 /// One number per point of a leaf.
 pub(super) type Lanes<T> = [T; LEAF];
@@ -174,8 +174,8 @@ impl<'a, const D: usize> Tree<'a, D> {
         let (mut least, mut largest) = (0.0, 0.0);
         for axis in 0..self.axes() {
             let ([a_low, a_high], [b_low, b_high]) = (a[axis], b[axis]);
-            let gap = (b_low - a_high).max(a_low - b_high).max(0.0);
-            let span = (b_high - a_low).max(a_high - b_low);
+            let gap = larger(larger(b_low - a_high, a_low - b_high), 0.0);
+            let span = larger(b_high - a_low, a_high - b_low);
             let (near, far) = metric.range(axis, gap, span);
             least = metric.fold(axis, least, near);
             largest = metric.fold(axis, largest, far);
@@ -183,18 +183,38 @@ impl<'a, const D: usize> Tree<'a, D> {
         (least, largest)
     }
 
-    /// Reduced distances from one point to every point of a leaf.
+    /// Least reduced distance between every point of a leaf and a box.
     #[inline(always)]
-    pub fn row(&self, metric: &impl Reduced, block: &[Lanes<f32>], point: impl Fn(usize) -> f32) -> Lanes<f32> {
+    pub fn gaps(&self, metric: &impl Reduced, block: &[Lanes<f32>], bounds: &[[f32; 2]]) -> Lanes<f32> {
         let mut reduced = [0.0; LEAF];
-        for axis in 0..self.axes() {
-            let at = point(axis);
-            for (sum, &x) in reduced.iter_mut().zip(&block[axis]) {
-                *sum = metric.fold(axis, *sum, x - at);
+        for (axis, (lanes, &[low, high])) in block.iter().zip(bounds).enumerate().take(self.axes()) {
+            for (sum, &x) in reduced.iter_mut().zip(lanes) {
+                let gap = larger(larger(low - x, x - high), 0.0);
+                let span = larger(high - x, x - low);
+                *sum = metric.fold(axis, *sum, metric.range(axis, gap, span).0);
             }
         }
         reduced
     }
+
+    /// Reduced distances from one point to every point of a leaf.
+    #[inline(always)]
+    pub fn row(&self, metric: &impl Reduced, block: &[Lanes<f32>], point: impl Fn(usize) -> f32) -> Lanes<f32> {
+        let mut reduced = [0.0; LEAF];
+        for (axis, lanes) in block.iter().enumerate().take(self.axes()) {
+            let at = point(axis);
+            for (sum, &x) in reduced.iter_mut().zip(lanes) {
+                *sum = metric.fold(axis, *sum, metric.along(axis, x - at));
+            }
+        }
+        reduced
+    }
+}
+
+/// The larger of two numbers in one machine instruction; the second if one is NaN.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
 }
 
 #[inline(always)]

@@ -169,6 +169,19 @@ impl<'a> Cursor<'a> {
         Ok(Header { version: self.i16()?, end: None })
     }
 
+    /// Header with a byte count that ends within what is left; nothing is consumed when there is none.
+    pub fn counted_header(&mut self) -> Read<Option<Header>> {
+        let at = self.pos;
+        if self.left() >= 6 {
+            let header = self.header()?;
+            if header.end.is_some_and(|end| end >= at + 6 && end <= self.end) {
+                return Ok(Some(header));
+            }
+        }
+        self.pos = at;
+        Ok(None)
+    }
+
     /// `(end by byte count, word)` of a pointer's first words; see [`crate::object`].
     pub fn tagged(&mut self) -> Read<(Option<usize>, u32)> {
         let at = self.pos;

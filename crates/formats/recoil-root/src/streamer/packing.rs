@@ -74,18 +74,18 @@ impl Packing {
     }
 }
 
-/// `low`, `high` and bits of the first bracket in a title, when it is such a range.
+/// `low`, `high` and bits of the first bracket in a title that is such a range (others are array sizes).
 ///
 /// With two numbers there are 32 bits. Numbers may be products and sums of numbers, `pi` and `twopi`.
 fn range(title: &str) -> Option<(f64, f64, u32)> {
-    let (_, rest) = title.split_once('[')?;
-    let (inside, _) = rest.split_once(']')?;
-    let parts: Vec<&str> = inside.split(',').collect();
-    match parts.as_slice() {
-        [low, high] => Some((sum(low)?, sum(high)?, 32)),
-        [low, high, bits] => Some((sum(low)?, sum(high)?, bits.trim().parse().ok()?)),
-        _ => None,
-    }
+    title.split('[').skip(1).filter_map(|rest| rest.split_once(']')).find_map(|(inside, _)| {
+        let parts: Vec<&str> = inside.split(',').collect();
+        match parts.as_slice() {
+            [low, high] => Some((sum(low)?, sum(high)?, 32)),
+            [low, high, bits] => Some((sum(low)?, sum(high)?, bits.trim().parse().ok()?)),
+            _ => None,
+        }
+    })
 }
 
 fn sum(text: &str) -> Option<f64> {
@@ -150,6 +150,7 @@ mod tests {
         assert_eq!(range("x [-1e2, 2*3+1]"), Some((-100.0, 7.0, 32)));
         assert_eq!(range("[fN]"), None);
         assert_eq!(range("x [n][3]"), None);
+        assert_eq!(range("x[n]/d[0,1,12]"), Some((0.0, 1.0, 12)));
     }
 
     #[test]

@@ -90,7 +90,16 @@ fn rising_offsets(stored: &[u8], entries: usize, keylen: usize, len: usize, mask
     let (keylen, end) = (keylen as u32, u32::try_from(len).map_err(|_| Fault::bad(len, "a basket above 4 GB"))?);
     out.clear();
     out.reserve(entries + 1);
-    out.extend(words.iter().map(|word| (u32::from_be_bytes(*word) & mask).wrapping_sub(keylen)));
+    if matches!(words, [[0, 0, 0, 0], _, ..]) {
+        // sizes of the entries before, instead of offsets (which begin behind the key)
+        let mut position = 0_u32;
+        out.extend(words.iter().map(|word| {
+            position = position.wrapping_add(u32::from_be_bytes(*word));
+            position
+        }));
+    } else {
+        out.extend(words.iter().map(|word| (u32::from_be_bytes(*word) & mask).wrapping_sub(keylen)));
+    }
     out.push(end);
     match out.windows(2).position(|pair| matches!(pair, [a, b] if a > b)) {
         Some(entry) => Err(Fault::bad(len, format!("offset of entry {entry} of the basket points outside it"))),

@@ -249,7 +249,7 @@ fn sequences_of_numbers(
                 cursor.widen(end as usize);
                 cursor.seek(start as usize)?;
                 if header {
-                    cursor.header()?;
+                    cursor.counted_header()?;
                 }
                 let n = cursor.count(size)?;
                 Stored::extend(cursor.take(n * size)?, v);
@@ -372,12 +372,14 @@ fn value(wire: &Wire, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<()> {
 }
 
 /// Reads a header where there is one: version, and end by its byte count.
+///
+/// Some values that have a header as a rule are written without, as strings within pairs: what is no byte count is
+/// left for the value.
 fn open(cursor: &mut Cursor<'_>, header: bool) -> Read<Option<(i16, usize)>> {
     if !header {
         return Ok(None);
     }
-    let header = cursor.header()?;
-    Ok(Some((header.version, header.end.unwrap_or(cursor.end()))))
+    Ok(cursor.counted_header()?.map(|header| (header.version, header.end.unwrap_or(cursor.end()))))
 }
 
 fn by_item(item: &Wire, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<usize> {
@@ -415,11 +417,12 @@ fn map(key: &Wire, item: &Wire, member_wise: bool, cursor: &mut Cursor<'_>, out:
         class_version(cursor)?;
     }
     let n = cursor.count(1)?;
+    if n == 0 {
+        return Ok(0);
+    }
     if member_wise {
         for (wire, column) in [(key, keys), (item, values)] {
-            if wire.has_header() {
-                cursor.header()?;
-            }
+            open(cursor, wire.has_header())?;
             many(&wire.clone().without_header(), n, cursor, column)?;
         }
     } else {
@@ -433,18 +436,20 @@ fn map(key: &Wire, item: &Wire, member_wise: bool, cursor: &mut Cursor<'_>, out:
 }
 
 /// Reads one object, header first, into the columns of its members.
+///
+/// Classes that do not derive from `TObject` and stand alone in a branch are written without a header.
 fn object(class: &Class, cursor: &mut Cursor<'_>, fields: &mut [(String, Column)]) -> Read<()> {
-    let header = cursor.header()?;
-    let end = header.end;
-    if header.version <= 0 && end.is_some() {
+    let Some(header) = cursor.counted_header()? else {
+        return members(class, 1, cursor, fields);
+    };
+    let end = header.end.unwrap_or(cursor.end());
+    let outer = cursor.narrow(end)?;
+    if header.version <= 0 {
         cursor.skip(4)?;
     }
-    let outer = end.map(|end| cursor.narrow(end)).transpose()?;
     members(class, 1, cursor, fields)?;
-    if let (Some(end), Some(outer)) = (end, outer) {
-        cursor.seek(end)?;
-        cursor.widen(outer);
-    }
+    cursor.seek(end)?;
+    cursor.widen(outer);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::panel::Panel;
-use crate::scene::{self, Document, TextAs};
+use crate::svg::{self, Document, TextAs};
 
 /// How the panels share the page.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +146,7 @@ impl Figure {
         let (width, height) = self.pixels();
         let title = self.described();
         let document = Document { width, height, title: &title, provenance: self.provenance.as_deref() };
-        scene::svg(&crate::draw::figure(self), &document, text_as)
+        svg::svg(&crate::draw::figure(self), &document, text_as)
     }
 
     /// The bytes of the format that `extension` names: `svg`, `png` (twice the pixels) or `pdf`.

@@ -76,8 +76,8 @@ impl Pen {
     fn put(&mut self, command: char, points: &[(f32, f32)]) {
         self.data.push(command);
         for (i, &(px, py)) in points.iter().enumerate() {
-            let x = super::scene::number(self.x + f64::from(px) * self.scale);
-            let y = super::scene::number(self.y - f64::from(py) * self.scale);
+            let x = crate::svg::number(self.x + f64::from(px) * self.scale);
+            let y = crate::svg::number(self.y - f64::from(py) * self.scale);
             let space = if i == 0 { "" } else { " " };
             // writing to a String cannot fail
             let _ = write!(self.data, "{space}{x} {y}");

@@ -34,6 +34,7 @@ pub mod report;
 mod scale;
 mod scene;
 mod series;
+mod svg;
 
 pub use color::Color;
 pub use error::{PlotError, Result};

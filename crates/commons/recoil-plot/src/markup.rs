@@ -107,7 +107,7 @@ fn write_html(nodes: &[Node], out: &mut String) {
                     Cut::Italic => ("<i>", "</i>"),
                 };
                 out.push_str(open);
-                crate::scene::escape(text, out);
+                crate::svg::escape(text, out);
                 out.push_str(close);
             }
             Node::Sub(inner) => {

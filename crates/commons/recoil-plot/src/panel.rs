@@ -1,5 +1,6 @@
 //! One pair of axes and what is drawn between them.
 
+use crate::scale::{distinct, reachable};
 use crate::series::{ColorScale, Series};
 
 /// Where the legend goes.
@@ -129,18 +130,18 @@ impl Panel {
 }
 
 fn limits(scale: &ColorScale, values: impl Iterator<Item = f64>) -> (&ColorScale, f64, f64) {
-    let usable = values.filter(|v| v.is_finite() && (!scale.log || *v > 0.0));
+    let usable = values.filter(|v| reachable(*v) && (!scale.log || *v > 0.0));
     let (lo, hi) = usable.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| (lo.min(v), hi.max(v)));
     let (lo, hi) = match scale.range {
-        Some((lo, hi)) if lo.is_finite() && hi.is_finite() && lo < hi && (!scale.log || lo > 0.0) => (lo, hi),
+        Some((lo, hi)) if reachable(lo) && reachable(hi) && distinct(lo, hi) && (!scale.log || lo > 0.0) => (lo, hi),
         // counts start at zero, so that colours compare between maps
         _ if lo >= 0.0 && !scale.log && hi > 0.0 => (0.0, hi),
         _ => (lo, hi),
     };
     match (lo.is_finite() && hi.is_finite(), scale.log) {
         (false, _) => (scale, if scale.log { 0.1 } else { 0.0 }, 1.0),
-        (true, true) if lo == hi => (scale, lo / 2.0, hi * 2.0),
-        (true, false) if lo == hi => (scale, lo - 0.5, hi + 0.5),
+        (true, true) if !distinct(lo, hi) => (scale, lo / 2.0, hi * 2.0),
+        (true, false) if !distinct(lo, hi) => (scale, lo - lo.abs().max(0.5), hi + hi.abs().max(0.5)),
         _ => (scale, lo, hi),
     }
 }

@@ -12,7 +12,7 @@ use resvg::usvg::{Options, Tree, fontdb::Database};
 use crate::error::{PlotError, Result};
 use crate::figure::Figure;
 use crate::font::Cut;
-use crate::scene::TextAs;
+use crate::svg::TextAs;
 
 /// Most pixels of a picture: 256 MiB in memory.
 const MOST_PIXELS: f64 = 64.0 * 1024.0 * 1024.0;

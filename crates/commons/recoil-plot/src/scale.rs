@@ -3,6 +3,16 @@
 /// Pixels far outside the picture stand for values that are off the axis.
 const FAR: f64 = 20.0;
 
+/// Whether an axis can reach `v`: not NaN, and of a size whose ratios and logarithms are finite.
+pub(crate) fn reachable(v: f64) -> bool {
+    v == 0.0 || (1e-200..1e200).contains(&v.abs())
+}
+
+/// Whether limits are far enough apart to tell values between them apart.
+pub(crate) fn distinct(lo: f64, hi: f64) -> bool {
+    hi - lo > 1e-12 * lo.abs().max(hi.abs())
+}
+
 /// One axis: data limits and the pixels they map to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {

@@ -1,6 +1,7 @@
 //! Axis limits from the data.
 
 use crate::panel::{AxisSpec, Panel};
+use crate::scale::{distinct, reachable};
 use crate::series::{Course, Series};
 
 /// What the data of a panel span in one direction.
@@ -21,7 +22,7 @@ impl Span {
         Self { lo: f64::INFINITY, hi: f64::NEG_INFINITY, positive: f64::INFINITY, exact: false, from_zero: false };
 
     fn see(&mut self, values: impl IntoIterator<Item = f64>) {
-        for v in values.into_iter().filter(|v| v.is_finite()) {
+        for v in values.into_iter().filter(|v| reachable(*v)) {
             self.lo = self.lo.min(v);
             self.hi = self.hi.max(v);
             if v > 0.0 {
@@ -40,7 +41,7 @@ impl Span {
         if self.is_empty(log) {
             return if log { (1.0, 10.0) } else { (0.0, 1.0) };
         }
-        let widened = |(lo, hi): (f64, f64)| match (lo < hi, log) {
+        let widened = |(lo, hi): (f64, f64)| match (distinct(lo, hi), log) {
             (true, _) => (lo, hi),
             (false, true) => (lo / 2.0, hi * 2.0),
             (false, false) => {
@@ -155,15 +156,15 @@ pub(crate) fn spans(panel: &Panel) -> (Span, Span) {
 
 /// Limits of an axis: what was asked for where it makes sense, else what the data say.
 pub(crate) fn limits(axis: &AxisSpec, span: &Span) -> (f64, f64) {
-    let usable = |v: &f64| v.is_finite() && (!axis.log || *v > 0.0);
+    let usable = |v: &f64| reachable(*v) && (!axis.log || *v > 0.0);
     let (auto_lo, auto_hi) =
         if axis.categories.is_empty() { span.limits(axis.log) } else { (0.0, axis.categories.len() as f64) };
     let (lo, hi) = (axis.lo.filter(usable), axis.hi.filter(usable));
     match (lo.unwrap_or(auto_lo), hi.unwrap_or(auto_hi)) {
-        (lo, hi) if lo < hi && (hi - lo).is_finite() => (lo, hi),
+        (lo, hi) if distinct(lo, hi) => (lo, hi),
         (lo, _) if hi.is_none() && axis.log => (lo, lo * 10.0),
-        (lo, _) if hi.is_none() => (lo, lo + 1.0),
-        _ if auto_lo < auto_hi => (auto_lo, auto_hi),
+        (lo, _) if hi.is_none() => (lo, lo + lo.abs().max(1.0)),
+        _ if distinct(auto_lo, auto_hi) => (auto_lo, auto_hi),
         _ if axis.log => (1.0, 10.0),
         _ => (0.0, 1.0),
     }

@@ -3,7 +3,7 @@
 use super::Table;
 use crate::figure::Figure;
 use crate::markup;
-use crate::scene::escape;
+use crate::svg::escape;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");

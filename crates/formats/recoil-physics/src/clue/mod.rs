@@ -179,8 +179,9 @@ impl Clue {
 
         let is_dense = |row: usize| density[row] >= self.rhoc * points.uncertainty(row);
         let ranking = Ranking::new(&density, points.ties().as_deref());
-        let radius = |row: usize| if is_dense(row) { self.seeding_distance } else { self.outlier_distance };
-        let nearest_higher = nearest_higher(&tree, metric, &ranking, radius);
+        let (seeding, outlier) = (metric.reach(self.seeding_distance), metric.reach(self.outlier_distance));
+        let reach = |row: usize| if is_dense(row) { seeding } else { outlier };
+        let nearest_higher = nearest_higher(&tree, metric, &ranking, reach);
 
         let is_seed: Vec<bool> = (0..density.len()).map(|row| nearest_higher[row] < 0 && is_dense(row)).collect();
         let (cluster, clusters) = follow(&ranking, &nearest_higher, &is_seed);

@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 use super::metric::Reduced;
-use super::tree::{LEAF, Lanes, Node, Tree};
+use super::tree::{LEAF, Lanes, Node, Tree, ascending};
 
 /// Ranks of points by density.
 pub(super) struct Ranking {
@@ -54,24 +54,18 @@ impl Ranking {
     }
 }
 
-/// A float as an integer of the same order.
-fn ascending(value: f32) -> u32 {
-    let bits = (value + 0.0).to_bits();
-    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
-}
-
-/// For every row the nearest higher row within that row's radius, or -1. Among equally distant
-/// ones the highest ranked.
+/// For every row the nearest higher row within that row's reach (a reduced distance), or -1. Among
+/// equally distant ones the highest ranked.
 pub(super) fn nearest_higher<const D: usize, M: Reduced>(
     tree: &Tree<'_, D>,
     metric: &M,
     ranking: &Ranking,
-    radius: impl Fn(usize) -> f32 + Sync,
+    reach: impl Fn(usize) -> f32 + Sync,
 ) -> Vec<i32> {
     let search = Search::new(tree, metric, ranking);
     let mut found = vec![-1_i32; tree.rows.len()];
     found.par_chunks_mut(LEAF).enumerate().for_each(|(leaf, out)| {
-        let mut best = search.start(leaf, &radius);
+        let mut best = search.start(leaf, &reach);
         let own = tree.leaf(leaf);
         search.scan(&mut best, own, own);
         search.visit(&mut best, own, tree.root());
@@ -131,7 +125,7 @@ impl<'a, 't, const D: usize, M: Reduced> Search<'a, 't, D, M> {
         top
     }
 
-    fn start(&self, leaf: usize, radius: &impl Fn(usize) -> f32) -> Best {
+    fn start(&self, leaf: usize, reach: &impl Fn(usize) -> f32) -> Best {
         let mut best = Best {
             bar: [i32::MAX; LEAF],
             reach: [f32::NEG_INFINITY; LEAF],
@@ -141,7 +135,7 @@ impl<'a, 't, const D: usize, M: Reduced> Search<'a, 't, D, M> {
         for (lane, place) in self.tree.places(leaf).enumerate() {
             let row = self.tree.rows[place] as usize;
             best.bar[lane] = self.ranking.bar[row];
-            best.reach[lane] = self.metric.reach(radius(row));
+            best.reach[lane] = reach(row);
         }
         best
     }
@@ -184,23 +178,34 @@ impl<'a, 't, const D: usize, M: Reduced> Search<'a, 't, D, M> {
             }
             let reduced = self.tree.row(self.metric, theirs, |axis| mine[axis][lane]);
             // reduced distances are not negative, so their bits order as they do
-            let mut nearest = i32::MAX;
-            for (&reduced, &rank) in reduced.iter().zip(ranks) {
-                let candidate = if rank > bar { reduced.to_bits() as i32 } else { i32::MAX };
-                nearest = nearest.min(candidate);
+            let mut candidates = [0; LEAF];
+            for (candidate, (&reduced, &rank)) in candidates.iter_mut().zip(reduced.iter().zip(ranks)) {
+                *candidate = if rank > bar { reduced.to_bits() as i32 } else { i32::MAX };
             }
-            let nearest = f32::from_bits(nearest as u32);
+            let nearest = f32::from_bits(halve(candidates, i32::min) as u32);
             if nearest <= reach {
                 let distance = self.metric.length(nearest);
                 let reach = self.metric.reach(distance);
-                let mut rank = -1;
-                for (&reduced, &candidate) in reduced.iter().zip(ranks) {
-                    rank = if reduced <= reach { rank.max(candidate) } else { rank };
+                for (candidate, (&reduced, &rank)) in candidates.iter_mut().zip(reduced.iter().zip(ranks)) {
+                    *candidate = if reduced <= reach { rank } else { -1 };
                 }
+                let rank = halve(candidates, i32::max);
                 if distance < best.distance[lane] || rank > best.rank[lane] {
                     (best.distance[lane], best.reach[lane], best.rank[lane]) = (distance, reach, rank);
                 }
             }
         }
     }
+}
+
+/// Combines all lanes pair by pair, which the compiler turns into vector operations.
+#[inline(always)]
+fn halve(mut lanes: Lanes<i32>, combine: impl Fn(i32, i32) -> i32) -> i32 {
+    let mut width = LEAF;
+    while width > 1 {
+        width /= 2;
+        let (low, high) = lanes.split_at_mut(width);
+        low.iter_mut().zip(high).for_each(|(low, &mut high)| *low = combine(*low, high));
+    }
+    lanes[0]
 }

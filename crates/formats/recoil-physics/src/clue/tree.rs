@@ -89,23 +89,17 @@ impl<'a, const D: usize> Tree<'a, D> {
     fn split(&self, items: &mut [Item<D>], leaves: usize, bounds: &mut [[f32; 2]], metric: &impl Reduced) {
         let axes = self.axes();
         let (own, below) = bounds.split_at_mut(axes);
-        for (axis, bound) in own.iter_mut().enumerate() {
-            *bound = items
-                .iter()
-                .map(|item| coordinate(self.columns, item, axis))
-                .fold([f32::INFINITY, f32::NEG_INFINITY], |[least, largest], x| {
-                    [if x < least { x } else { least }, if x > largest { x } else { largest }]
-                });
-        }
+        self.enclose(items, own);
         if leaves < 2 {
             return;
         }
         let extent = |axis: usize| (own[axis][1] - own[axis][0]) * metric.scale(axis);
         let axis = (1..axes).fold(0, |best, axis| if extent(axis) > extent(best) { axis } else { best });
         let left = leaves / 2;
-        let key = |item: &Item<D>| coordinate(self.columns, item, axis);
         // the row decides between equal coordinates, so that the order does not depend on the sort
-        items.select_nth_unstable_by(left * LEAF, |a, b| key(a).total_cmp(&key(b)).then(a.index.cmp(&b.index)));
+        items.select_nth_unstable_by_key(left * LEAF, |item| {
+            u64::from(ascending(coordinate(self.columns, item, axis))) << 32 | u64::from(item.index)
+        });
         let parallel = items.len() > SERIAL;
         let (low, high) = items.split_at_mut(left * LEAF);
         let (low_bounds, high_bounds) = below.split_at_mut((2 * left - 1) * axes);
@@ -117,6 +111,30 @@ impl<'a, const D: usize> Tree<'a, D> {
         } else {
             self.split(low, left, low_bounds, metric);
             self.split(high, leaves - left, high_bounds, metric);
+        }
+    }
+
+    /// Writes the box of some points.
+    fn enclose(&self, items: &[Item<D>], bounds: &mut [[f32; 2]]) {
+        let nothing = [f32::INFINITY, f32::NEG_INFINITY];
+        let grow = |[low, high]: [f32; 2], x: f32| [if x < low { x } else { low }, larger(x, high)];
+        if D == 0 {
+            for (column, bound) in self.columns.iter().zip(bounds) {
+                *bound = items.iter().fold(nothing, |bound, item| grow(bound, column[item.index as usize]));
+            }
+            return;
+        }
+        // two boxes at a time, because each step waits for the one before
+        let mut boxes = [[nothing; D]; 2];
+        for pair in items.chunks(2) {
+            for (tight, item) in boxes.iter_mut().zip(pair) {
+                for (bound, &x) in tight.iter_mut().zip(&item.at) {
+                    *bound = grow(*bound, x);
+                }
+            }
+        }
+        for ((bound, a), b) in bounds.iter_mut().zip(boxes[0]).zip(boxes[1]) {
+            *bound = [a[0].min(b[0]), larger(a[1], b[1])];
         }
     }
 
@@ -209,6 +227,13 @@ impl<'a, const D: usize> Tree<'a, D> {
         }
         reduced
     }
+}
+
+/// A float as an integer of the same order.
+#[inline(always)]
+pub(super) fn ascending(value: f32) -> u32 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
 }
 
 /// The larger of two numbers in one machine instruction; the second if one is NaN.

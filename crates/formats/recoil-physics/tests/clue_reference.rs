@@ -231,3 +231,22 @@ proptest! {
         prop_assert_eq!(&one, &with(3));
     }
 }
+
+/// Enough points for the tree itself to be built by several threads, and weights whose sums are not
+/// exact in single precision.
+#[test]
+fn threads_do_not_matter_to_many_points() {
+    let column = |step: f32| (0..60_000).map(|row| (row as f32 * step).sin() * 30.0).collect::<Vec<f32>>();
+    let (x, y, weights) = (column(0.733), column(1.317), column(0.051));
+    let points = Points::new(&[&x, &y]).unwrap().weights(&weights).unwrap();
+    for kernel in [Kernel::default(), Kernel::Gaussian { mean: 0.0, sigma: 0.2, amplitude: 0.5 }] {
+        let clue = Clue::new(0.4, 20.0).outlier_distance(1.0).kernel(kernel);
+        let with = |threads| {
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(|| clue.run(&points))
+        };
+        let one = with(1).unwrap();
+        assert!(one.clusters > 10);
+        assert_eq!(one, with(2).unwrap());
+        assert_eq!(one, with(3).unwrap());
+    }
+}

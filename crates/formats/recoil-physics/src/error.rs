@@ -69,12 +69,6 @@ pub enum Error {
         /// number of points
         points: usize,
     },
-    /// A covariance matrix cannot be inverted.
-    #[error("the covariance matrix is not positive definite (pivot {pivot})")]
-    Covariance {
-        /// first pivot that is not positive
-        pivot: usize,
-    },
 }
 
 /// Result of this crate.

@@ -1,7 +1,8 @@
 //! Particles by their Particle Data Group number: name, charge and mass of the common ones.
 //!
-//! Numbers follow the PDG Monte Carlo numbering scheme; masses are those of the Review of Particle
-//! Physics (2024), rounded to about six digits (quarks: MS-bar masses; top: direct measurement).
+//! Numbers follow the PDG Monte Carlo numbering scheme. Masses are rounded; charges agree with the
+//! table that ROOT ships, masses too within 2e-4, except quarks, Higgs boson and charged rho, which
+//! newer reviews moved.
 
 /// A particle or antiparticle.
 #[derive(Debug, Clone, Copy, PartialEq)]

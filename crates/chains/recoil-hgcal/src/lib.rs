@@ -11,5 +11,6 @@ pub mod error;
 pub mod fill;
 pub mod seed;
 pub mod smooth;
+pub mod stages;
 
 pub use error::{HgcalError, Result};

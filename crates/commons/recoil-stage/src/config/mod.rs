@@ -45,7 +45,7 @@ pub use fault::{ConfigError, Fault};
 pub use source::{Origin, Place, Source};
 pub use suggest::{did_you_mean, nearest};
 pub use tree::Node;
-pub use yaml::{commented_yaml, flow};
+pub use yaml::{commented_yaml, flow, plain_yaml};
 
 pub(crate) use read::Reader;
 pub(crate) use tree::{Value, read_file};

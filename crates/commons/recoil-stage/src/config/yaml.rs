@@ -33,6 +33,25 @@ fn mapping(schema: &Json, value: &Json, indent: usize, text: &mut String) {
     }
 }
 
+/// A value as YAML in block style without comments.
+pub fn plain_yaml(value: &Json) -> String {
+    let mut text = String::new();
+    block(value, 0, &mut text);
+    if text.is_empty() { "{}\n".into() } else { text }
+}
+
+fn block(value: &Json, indent: usize, text: &mut String) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let pad = " ".repeat(indent);
+        if value.as_object().is_some_and(|map| !map.is_empty()) {
+            let _ = writeln!(text, "{pad}{}:", scalar(name));
+            block(value, indent + 2, text);
+        } else {
+            let _ = writeln!(text, "{pad}{}: {}", scalar(name), flow(value));
+        }
+    }
+}
+
 /// A value on one line, in YAML's flow style. It reads back as the same value.
 pub fn flow(value: &Json) -> String {
     match value {

@@ -105,6 +105,9 @@ impl Workflow {
         let Value::List(nodes) = steps.value else {
             return Err(Fault::new("expected a list of steps").at(&steps.place).into());
         };
+        if nodes.is_empty() {
+            return Err(Fault::new("the workflow has no steps").at(&steps.place).into());
+        }
         let mut steps: Vec<Step> = Vec::new();
         for node in nodes {
             let step = Step::from_node(node)?;

@@ -1,0 +1,28 @@
+//! Commands that are no stages, one file each.
+
+mod completions;
+mod config;
+mod man;
+mod reference;
+mod workflow;
+
+use crate::cli::Context;
+use clap::{ArgMatches, Command};
+use recoil_stage::StageError;
+
+/// A hand-written command: its definition and what it does; returns the exit code.
+pub(crate) struct Builtin {
+    pub command: fn() -> Command,
+    pub run: fn(&ArgMatches, &Context<'_>) -> Result<u8, StageError>,
+}
+
+/// All of them in the order of the help.
+pub(crate) const BUILTINS: &[Builtin] = &[
+    Builtin { command: workflow::demo_command, run: workflow::demo },
+    Builtin { command: workflow::command, run: workflow::run },
+    Builtin { command: config::config_command, run: config::config },
+    Builtin { command: config::schema_command, run: config::schema },
+    Builtin { command: completions::command, run: completions::run },
+    Builtin { command: man::command, run: man::run },
+    Builtin { command: reference::command, run: reference::run },
+];

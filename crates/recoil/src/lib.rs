@@ -1,0 +1,64 @@
+//! Detector-level data to physics results: one program, one configuration, one provenance.
+//!
+//! This crate is the door: it parses words that a person typed, prints, and picks an exit code. The work is done by the
+//! stages that the chain crates define; [`registry`] lists them all.
+//!
+//! ```
+//! let registry = recoil::registry();
+//! for stage in registry.iter() {
+//!     assert_eq!(recoil_stage::verify(stage), Vec::<String>::new());
+//! }
+//! ```
+
+mod cli;
+mod commands;
+mod options;
+mod print;
+mod reference;
+mod snippet;
+mod stage_command;
+
+use recoil_stage::{AnyStage, ErrorKind, Registry};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// A group of commands: the first word of its stages' names.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// The word.
+    pub name: &'static str,
+    /// What the group is, on one line.
+    pub about: &'static str,
+}
+
+/// The groups in the order of the help.
+pub const GROUPS: &[Group] = &[Group { name: "hgcal", about: "CMS HGCAL Level-1 trigger" }];
+
+/// All stages of all chains.
+pub fn stages() -> Vec<Box<dyn AnyStage>> {
+    recoil_hgcal::stages::all()
+}
+
+/// All stages by name.
+pub fn registry() -> Registry {
+    Registry::new(stages())
+}
+
+/// The files of `docs/reference`, made from the same definitions as the command line: name and text.
+///
+/// # Errors
+/// A stage whose definition is wrong.
+pub fn reference_pages() -> Result<Vec<(String, String)>, recoil_stage::StageError> {
+    reference::pages(&registry())
+}
+
+/// The program: runs the command that the words ask for and returns its exit code.
+pub fn main(words: Vec<OsString>) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
+        print::error(&format!("internal error: {message}{place}\nThis is a mistake in recoil, please report it."));
+    }));
+    let code = std::panic::catch_unwind(|| cli::run(&registry(), &words));
+    ExitCode::from(code.unwrap_or(ErrorKind::Internal.exit_code()))
+}

@@ -2,6 +2,8 @@
 
 usage: compare_uproot.py DIGEST_PROGRAM FOLDER_OR_FILE...
 
+With the environment variable DIGESTS_OUT, uproot's digests of the judged branches are written to that file.
+
 DIGEST_PROGRAM is the example `root_digest` of recoil-root. Judged are the branches that uproot reads as numbers,
 fixed arrays, counted arrays, vectors (also nested) or strings; records and maps are compared too, in categories of
 their own. Prints each mismatch and a table per category; exit code 1 when a judged branch differs or a file that
@@ -10,6 +12,7 @@ uproot opens does not open.
 
 import collections
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -27,6 +30,7 @@ try:
 except ImportError:
     sys.exit("this test needs the Python package xxhash")
 
+DIGESTS_OUT = open(os.environ["DIGESTS_OUT"], "w") if "DIGESTS_OUT" in os.environ else None
 JUDGED = ["number", "fixed", "counted", "vector", "nested", "string"]
 
 
@@ -120,6 +124,8 @@ def compare(program, path, table, report):
                 except Exception as error:
                     table["uproot fails", type(error).__name__] += 1
                     continue
+                if DIGESTS_OUT and kind in JUDGED:
+                    print(path.name, name, key, digest(data), sep="\t", file=DIGESTS_OUT)
                 row = mine.get((name, key))
                 if row is None:
                     report(f"MISSING [{kind}] {path}:{name}/{key}")

@@ -74,7 +74,7 @@ void leaves(const char* path, int comp, int n, int basket, int features, int flu
   t.Branch("l", &l, "l/L"); t.Branch("ul", &ul, "ul/l"); t.Branch("g", &g, "g/G"); t.Branch("ug", &ug, "ug/g"); t.Branch("x", &x, "x/F"); t.Branch("d", &d, "d/D"); t.Branch("o", &o, "o/O"); t.Branch("c", c, "c/C");
   t.Branch("fx", fx, "fx[3]/F"); t.Branch("ix", ix, "ix[2][3]/I"); t.Branch("m", &m, "m/I"); t.Branch("jx", jx, "jx[m]/F"); t.Branch("jx3", jx3, "jx3[m][3]/D"); t.Branch("jb", jb, "jb[m]/O"); t.Branch("js", js, "js[m]/S");
   t.Branch("mix", &mix, "a/I:b/F:c/D"); t.Branch("f16", &f16, "f16/f"); t.Branch("f16r", &f16r, "f16r/f[0,100,10]"); t.Branch("d32", &d32, "d32/d"); t.Branch("d32r", &d32r, "d32r/d[0,100,20]");
-  t.Branch("jf16", jf16, "jf16[m]/f"); t.Branch("jd32", jd32, "jd32[m]/d[0,100,12]"); t.Branch("fd32", fd32, "fd32[4]/d[0,0,12]");
+  t.Branch("jf16", jf16, "jf16[m]/f"); t.Branch("jd32", jd32, "jd32[m]/d"); t.Branch("fd32", fd32, "fd32[4]/d[0,0,12]");
   t.Branch("um", &um, "um/b"); t.Branch("ju", ju, "ju[um]/F");
   if (basket) t.SetBasketSize("*", basket);
   for (int e = 0; e < n; ++e) {
@@ -141,6 +141,14 @@ ROOT.stl(str(OUT / "stl_object_wise.root"), 101, 60, 0, 0)
 ROOT.classes(str(OUT / "classes_object_wise.root"), 101, 60, 32000, 0)
 ROOT.TVirtualStreamerInfo.SetStreamMemberWise(True)
 
+# small files for tests that do not need Python
+SMALL = OUT / "small"
+SMALL.mkdir(exist_ok=True)
+for name, comp, features in (("zlib", 101, 0), ("lzma", 207, 0), ("lz4_generated_offsets", 404, 1), ("zstd", 505, 0), ("stored", 0, 0)):
+    ROOT.leaves(str(SMALL / f"leaves_{name}.root"), comp, 40, 0, features, 15)
+ROOT.stl(str(SMALL / "stl.root"), 101, 12, 0, 99)
+ROOT.classes(str(SMALL / "classes.root"), 404, 12, 32000, 99)
+
 # directories, tuples and histograms
 file = ROOT.TFile(str(OUT / "directories.root"), "recreate")
 top = file.mkdir("top")
@@ -175,6 +183,8 @@ p.Write()
 h3.Write()
 file.Close()
 
+(SMALL / "directories.root").write_bytes((OUT / "directories.root").read_bytes())
+
 # a tree in several cycles, and one that was never closed
 file = ROOT.TFile(str(OUT / "cycles.root"), "recreate")
 tree = ROOT.TTree("t", "cycles")
@@ -201,16 +211,18 @@ counts = rng.integers(0, 8, n)
 jagged = ak.unflatten(rng.normal(size=counts.sum()).astype("f4"), counts)
 for name, comp in (("none", None), ("zlib", uproot.ZLIB(1)), ("lzma", uproot.LZMA(1)), ("lz4", uproot.LZ4(4)), ("zstd", uproot.ZSTD(5))):
     with uproot.recreate(OUT / f"uproot_{name}.root", compression=comp) as file:
-        file["dir/t"] = {t: rng.integers(0, 100, n).astype(t) for t in ("bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")}
-        file["j"] = {"x": jagged, "y": ak.values_astype(jagged, "i8"), "fixed": rng.normal(size=(n, 3)), "fixed2": rng.normal(size=(n, 2, 3)).astype("f4")}
-        file["group"] = ak.Array({"p": ak.zip({"pt": jagged, "eta": jagged})})
+        file.mktree("dir/t", {t: rng.integers(0, 100, n).astype(t) for t in ("bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")})
+        file.mktree("j", {"x": jagged, "y": ak.values_astype(jagged, "i8"), "fixed": rng.normal(size=(n, 3)), "fixed2": rng.normal(size=(n, 2, 3)).astype("f4")})
+        file.mktree("group", {"p": ak.zip({"pt": jagged, "eta": jagged})})
         batch = {"x": rng.normal(size=50).astype("f4"), "v": ak.unflatten(rng.normal(size=100), [2] * 50)}
-        file["batches"] = batch
+        file.mktree("batches", batch)
         for i in range(5):
             file["batches"].extend(batch)
         file["h"] = np.histogram(rng.normal(size=1000), 20)
+with uproot.recreate(SMALL / "uproot.root", compression=uproot.ZSTD(5)) as file:
+    file.mktree("dir/t", {"x": np.arange(50, dtype="f4"), "v": jagged[:50], "fixed": np.arange(100.0).reshape(50, 2)})
 big = np.arange(6_000_000, dtype="i8")
 with uproot.recreate(OUT / "uproot_multi_block.root", compression=uproot.ZSTD(1)) as file:
-    file["t"] = {"big": big}
+    file.mktree("t", {"big": big})
 with uproot.recreate(OUT / "uproot_multi_block_zlib.root", compression=uproot.ZLIB(1)) as file:
-    file["t"] = {"big": big}
+    file.mktree("t", {"big": big})

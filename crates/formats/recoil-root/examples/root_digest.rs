@@ -8,28 +8,11 @@
 
 use std::io::Write;
 
-use recoil_root::{Column, Error, RootFile, Tree};
+use recoil_root::{Error, RootFile, Tree};
 use twox_hash::XxHash64;
 
-fn canonical(column: &Column, out: &mut Vec<u8>) {
-    match column {
-        Column::Prim(values) => out.extend(values.to_le_bytes()),
-        Column::Fixed { inner, .. } => canonical(inner, out),
-        Column::List { offsets, inner } => {
-            counts(offsets, out);
-            canonical(inner, out);
-        }
-        Column::Str { offsets, bytes } => {
-            counts(offsets, out);
-            out.extend_from_slice(bytes);
-        }
-        Column::Struct { fields, .. } => fields.iter().for_each(|(_, column)| canonical(column, out)),
-    }
-}
-
-fn counts(offsets: &[i64], out: &mut Vec<u8>) {
-    out.extend(offsets.iter().zip(offsets.iter().skip(1)).flat_map(|(a, b)| (b - a).to_le_bytes()));
-}
+#[path = "../tests/canonical/mod.rs"]
+mod canonical;
 
 /// Text as a JSON string.
 fn quoted(text: &str) -> String {
@@ -50,7 +33,7 @@ fn tree_lines(file: &str, path: &str, tree: &Tree, out: &mut impl Write) -> std:
         let (mut bytes, mut entries, mut error) = (Vec::new(), 0, String::new());
         match tree.read(branch, 0..branch.entries()) {
             Ok(column) => {
-                canonical(&column, &mut bytes);
+                canonical::bytes(&column, &mut bytes);
                 entries = column.len();
             }
             Err(e @ Error::Unsupported { .. }) => error = e.to_string(),

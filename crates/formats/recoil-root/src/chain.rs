@@ -82,11 +82,11 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some((tree, ranges)) = &mut self.current {
-                if let Some(range) = ranges.next() {
-                    let branches = self.names.iter().map(|name| tree.branch(name)).collect::<Result<Vec<_>>>();
-                    return Some(branches.and_then(|branches| tree.read_many(&branches, range)));
-                }
+            if let Some((tree, ranges)) = &mut self.current
+                && let Some(range) = ranges.next()
+            {
+                let branches = self.names.iter().map(|name| tree.branch(name)).collect::<Result<Vec<_>>>();
+                return Some(branches.and_then(|branches| tree.read_many(&branches, range)));
             }
             let file = self.chain.files.get(self.next_file)?;
             self.next_file += 1;

@@ -144,6 +144,11 @@ macro_rules! per_prim {
                 true
             }
 
+            /// Makes room for `n` more values.
+            pub(crate) fn reserve(&mut self, n: usize) {
+                match self { $(Self::$variant(v) => v.reserve_exact(n),)* }
+            }
+
             /// Values `start..end`, both cut to the length.
             #[must_use]
             pub fn slice(&self, start: usize, end: usize) -> Self {
@@ -370,6 +375,43 @@ impl Column {
             _ => false,
         }
     }
+}
+
+impl Column {
+    /// All `parts` end to end, as a column of `ty`; `None` when their types differ.
+    #[must_use]
+    pub fn concat(ty: &Type, parts: Vec<Column>) -> Option<Self> {
+        let mut rest = parts.into_iter();
+        let Some(mut whole) = rest.next() else { return Some(Self::empty(ty)) };
+        let rest: Vec<Column> = rest.collect();
+        whole.reserve(&rest.iter().collect::<Vec<_>>());
+        rest.iter().all(|part| whole.append(part)).then_some(whole)
+    }
+
+    /// Makes room for `parts` behind, so that they are copied once.
+    fn reserve(&mut self, parts: &[&Column]) {
+        match self {
+            Self::Prim(values) => values.reserve(parts.iter().map(|part| part.len()).sum()),
+            Self::Fixed { inner, .. } => inner.reserve(&inner_of(parts)),
+            Self::List { offsets, inner } => {
+                offsets.reserve(parts.iter().map(|part| part.len()).sum());
+                inner.reserve(&inner_of(parts));
+            }
+            Self::Str { offsets, bytes } => {
+                offsets.reserve(parts.iter().map(|part| part.len()).sum());
+                bytes.reserve(parts.iter().map(|part| part.byte_size()).sum());
+            }
+            Self::Struct { .. } => {}
+        }
+    }
+}
+
+fn inner_of<'a>(parts: &[&'a Column]) -> Vec<&'a Column> {
+    let inner = |part: &&'a Column| match part {
+        Column::Fixed { inner, .. } | Column::List { inner, .. } => Some(&**inner),
+        _ => None,
+    };
+    parts.iter().filter_map(inner).collect()
 }
 
 /// Offsets of the entries `start..end` from 0, and the items that they span.

@@ -190,11 +190,14 @@ impl RootFile {
     /// As [`RootFile::tree`].
     pub fn text(&self, path: &str) -> Result<String> {
         let key = self.inner.find(path)?;
+        if !matches!(key.class.as_str(), "TObjString" | "TNamed") {
+            return Err(self.wrong_class(path, &key, "TObjString"));
+        }
         let infos = self.inner.infos()?;
         match self.inner.value(path, &key, &infos)? {
             Value::Text(text) => Ok(text.to_string()),
-            Value::Object(object) if &*object.class == "TNamed" => Ok(object.text("fTitle").to_string()),
-            _ => Err(self.wrong_class(path, &key, "TObjString")),
+            Value::Object(object) => Ok(object.text("fTitle").to_string()),
+            _ => Err(Fault::bad(0, "a text that cannot be read").at(self.inner.object_place(path, &key))),
         }
     }
 
@@ -222,6 +225,18 @@ impl RootFile {
 /// A poisoned lock only means that another thread panicked; the maps behind these locks are always whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Descriptions of the tree and histogram classes of ROOT 6.40, for files that lost their own: a record as ROOT wrote it.
+fn builtin_infos() -> Infos {
+    let record = include_bytes!("streamer/classes.bin");
+    let read = || {
+        let key = Key::read(&mut Cursor::new(record))?;
+        let mut data = Vec::new();
+        codec::decompress(record.get(key.keylen..).unwrap_or(&[]), key.objlen, &mut data)?;
+        Infos::read(&data, key.keylen)
+    };
+    read().unwrap_or_else(|_: Fault| Infos::default())
 }
 
 impl Inner {
@@ -295,7 +310,7 @@ impl Inner {
                 if !seen.insert(at) || seen.len() > 100_000 || path.len() > 4096 {
                     return Err(Fault::bad(0, format!("directory \"{path}\" contains itself")).at(self.place(at)));
                 }
-                self.list(&*self.keys(at)?, &path, seen, out)?;
+                self.list(&self.keys(at)?, &path, seen, out)?;
             }
         }
         Ok(())
@@ -381,18 +396,25 @@ impl Inner {
     }
 
     fn read_infos(&self) -> Result<Infos> {
+        match self.read_own_infos() {
+            // the descriptions are written last: a file that was not closed has none, or points to nowhere
+            Err(_) if self.recovered.is_some() => Ok(builtin_infos()),
+            Ok(None) => Ok(builtin_infos()),
+            Ok(Some(infos)) => Ok(infos),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_own_infos(&self) -> Result<Option<Infos>> {
         let at = self.header.info_at;
         if at == 0 {
-            return Ok(Infos::default());
+            return Ok(None);
         }
         let record = self.source.read(at, self.header.info_len)?;
         let mut key = Key::read(&mut Cursor::new(&record)).map_err(|fault| fault.at(self.place(at)))?;
         key.seek = at;
         let data = self.payload(&key)?;
-        let none = Infos::default();
-        let mut reader = ObjectReader::new(&data, key.keylen, &none);
-        let list = reader.object("TList").map_err(|fault| fault.at(self.place(at)))?;
-        Ok(Infos::new(&list))
+        Infos::read(&data, key.keylen).map(Some).map_err(|fault| fault.at(self.place(at)))
     }
 
     /// Keys of the objects in a file that lost its directory: walks from record to record as far as they make sense.

@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::object::{Object, Value};
+use super::object::{Object, ObjectReader, Value};
+use crate::bytes::Read;
 
 /// Codes of `TStreamerElement::fType` that are not plain numbers.
 pub(crate) mod code {
@@ -83,8 +84,14 @@ fn bare(class: &str) -> String {
 }
 
 impl Infos {
+    /// From the payload of the record of descriptions, behind a key of `keylen` bytes.
+    pub fn read(payload: &[u8], keylen: usize) -> Read<Self> {
+        let none = Self::default();
+        ObjectReader::new(payload, keylen, &none).object("TList").map(|list| Self::new(&list))
+    }
+
     /// From the list of `TStreamerInfo` objects.
-    pub fn new(list: &Value) -> Self {
+    fn new(list: &Value) -> Self {
         let mut infos: HashMap<String, Vec<Arc<Info>>> = HashMap::new();
         for object in list.objects().filter(|object| &*object.class == "TStreamerInfo") {
             let class = object.text("fName");

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     bytes::{Cursor, Read},
-    column::{Column, Prim, Type, Values},
+    column::{Column, Prim, Values},
     error::Fault,
 };
 
@@ -498,12 +498,4 @@ fn members(class: &Class, n: usize, cursor: &mut Cursor<'_>, fields: &mut [(Stri
         next += 1;
     }
     Ok(())
-}
-
-/// A column of `ty` with no entries and, for numbers, room for `entries`.
-pub(crate) fn start(ty: &Type, entries: usize) -> Column {
-    match ty {
-        Type::Prim(prim) => Column::Prim(Values::with_capacity(*prim, entries)),
-        _ => Column::empty(ty),
-    }
 }

@@ -8,7 +8,7 @@ use super::{
     Branch, Tree,
     basket::{Scratch, View},
     branch::BasketPlace,
-    decode::{Stored, decode, in_arrays, start, with_vec},
+    decode::{Stored, decode, in_arrays, with_vec},
     wire::Wire,
 };
 use crate::{
@@ -56,14 +56,7 @@ impl Tree {
         }
         let columns: Vec<Column> =
             parts.par_iter().map(|part| self.read_part(branch, wire, *part)).collect::<Result<_>>()?;
-        let mut columns = columns.into_iter();
-        let mut whole = columns.next().unwrap_or_else(|| start(&branch.ty, 0));
-        for column in columns {
-            if !whole.append(&column) {
-                return Err(Fault::bad(0, "baskets of different types").at(*place()));
-            }
-        }
-        Ok(whole)
+        Column::concat(&branch.ty, columns).ok_or_else(|| Fault::bad(0, "baskets of different types").at(*place()))
     }
 
     /// Reads the same entries of several branches, in parallel over branches and baskets.
@@ -90,7 +83,7 @@ impl Tree {
 
     fn fill<T: Stored>(&self, branch: &Branch, per_entry: usize, parts: &[Part], out: &mut Vec<T>) -> Result<()> {
         let total = parts.iter().map(|part| (part.to - part.from) * per_entry).sum();
-        out.resize(total, T::default());
+        *out = vec![T::default(); total];
         let mut rest = out.as_mut_slice();
         let mut jobs = Vec::with_capacity(parts.len());
         for part in parts {

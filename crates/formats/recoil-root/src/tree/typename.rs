@@ -139,10 +139,10 @@ impl Names<'_> {
                 None => Err(format!("pointer {name}")),
             };
         }
-        if let Some((outer, arguments)) = template(name) {
-            if let Some(wire) = self.container(outer, &arguments, header, inner, depth)? {
-                return Ok(wire);
-            }
+        if let Some((outer, arguments)) = template(name)
+            && let Some(wire) = self.container(outer, &arguments, header, inner, depth)?
+        {
+            return Ok(wire);
         }
         let info = self.infos.newest(name).ok_or_else(|| name.to_owned())?;
         self.class(info, depth + 1)

@@ -1,0 +1,8 @@
+//! Turns a YAML file into a graph of steps and runs it: on this machine, on Slurm, on HyperQueue.
+//!
+//! A file (recoil's own form, or a production file of lstmcpipe) is read into a [`model::Production`]: steps, each with
+//! tasks, each with commands, inputs and outputs. Everything after that (graph, plan, executors, journal, status) sees
+//! only the production.
+
+pub mod finding;
+pub mod model;

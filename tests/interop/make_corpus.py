@@ -197,8 +197,8 @@ for cycle in range(3):
     tree.Write()
 file.Close()
 ROOT.unclosed(str(OUT / "tmp_unclosed"))
-data = (OUT / "tmp_unclosed").read_bytes()
-(OUT / "unclosed_not_readable_by_uproot.root").write_bytes(data)
+data = (OUT / "tmp_unclosed").read_bytes()  # while ROOT still has it open
+(SMALL / "unclosed.root").write_bytes(data)
 
 # RDataFrame, as analysts write
 df = ROOT.RDataFrame(500).Define("n", "(int)(rdfentry_ % 7)").Define("v", "ROOT::RVec<float>(n, 1.5f)").Define("flag", "n > 3")

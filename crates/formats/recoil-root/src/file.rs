@@ -105,12 +105,14 @@ impl RootFile {
         let header = Header::read(&source)?;
         let mut inner =
             Inner { source, header, directories: Mutex::default(), infos: Mutex::default(), recovered: None };
-        if let Err(error) = inner.keys(inner.root_position()) {
-            let keys = inner.walk_records()?;
-            if keys.is_empty() {
-                return Err(error);
+        let keys = inner.keys(inner.root_position());
+        if !matches!(&keys, Ok(keys) if !keys.is_empty()) {
+            let found = inner.walk_records()?;
+            if found.is_empty() {
+                keys?;
+            } else {
+                inner.recovered = Some(Arc::new(found));
             }
-            inner.recovered = Some(Arc::new(keys));
         }
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -283,16 +285,22 @@ impl Inner {
         };
         let (nbytes, keys_at) = head(&mut cursor).map_err(|fault: Fault| fault.at(self.place(at)))?;
         if keys_at == 0 {
-            return Err(Fault::bad(0, "a directory without keys: the file was not closed").at(self.place(at)));
+            // never written: the file was not closed
+            return Ok(Vec::new());
         }
-        let bytes = self.source.read(keys_at, nbytes)?;
-        let mut cursor = Cursor::new(&bytes);
         let list = |cursor: &mut Cursor<'_>| {
             Key::read(cursor)?;
             let n = cursor.count(KEY_MIN - 3)?;
             (0..n).map(|_| Key::read(cursor)).collect::<std::result::Result<Vec<_>, Fault>>()
         };
-        list(&mut cursor).map_err(|fault: Fault| fault.at(self.place(keys_at)))
+        let mut bytes = self.source.read_up_to(keys_at, nbytes)?;
+        if let Ok(keys) = list(&mut Cursor::new(&bytes)) {
+            return Ok(keys);
+        }
+        // the size in the directory may be out of date; the one in the record itself is not
+        let nbytes = Cursor::new(&bytes).count(0).unwrap_or(0).max(nbytes);
+        bytes = self.source.read_up_to(keys_at, nbytes)?;
+        list(&mut Cursor::new(&bytes)).map_err(|fault: Fault| fault.at(self.place(keys_at)))
     }
 
     /// Position of the record of a sub-directory.

@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod data;
 pub mod error;
 pub mod fill;
+pub mod geometry;
 pub mod seed;
 pub mod smooth;
 pub mod stages;

@@ -61,13 +61,8 @@ pub fn wedge(centre: Point, layer: i32, edge: RingEdge) -> Wedge {
 impl Wedge {
     /// The four corners for drawing, in the order (rmin, phimin), (rmax, phimin), (rmax, phimax), (rmin, phimax) \[cm\].
     pub fn corners(&self) -> [Point; 4] {
-        [
-            (self.r_min, self.phi_min),
-            (self.r_max, self.phi_min),
-            (self.r_max, self.phi_max),
-            (self.r_min, self.phi_max),
-        ]
-        .map(|(r, phi)| Point { x: r * phi.cos(), y: r * phi.sin() })
+        [(self.r_min, self.phi_min), (self.r_max, self.phi_min), (self.r_max, self.phi_max), (self.r_min, self.phi_max)]
+            .map(|(r, phi)| Point { x: r * phi.cos(), y: r * phi.sin() })
     }
 }
 

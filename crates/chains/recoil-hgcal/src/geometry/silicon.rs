@@ -125,8 +125,7 @@ pub fn hexagon_corners(centre: Point) -> [Point; 6] {
     let a = WAFER_SIZE_CM / 2.0;
     let b = WAFER_SIZE_CM / (2.0 * COS30);
     let h = (b * b - a * a).sqrt();
-    [(-a, -h), (0.0, -b), (a, -h), (a, h), (0.0, b), (-a, h)]
-        .map(|(x, y)| Point { x: centre.x + x, y: centre.y + y })
+    [(-a, -h), (0.0, -b), (a, -h), (a, h), (0.0, b), (-a, h)].map(|(x, y)| Point { x: centre.x + x, y: centre.y + y })
 }
 
 /// Nearest node of a triangular lattice whose basis vectors enclose 120 degrees, from fractional coordinates.

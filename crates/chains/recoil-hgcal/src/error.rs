@@ -26,6 +26,9 @@ pub enum HgcalError {
         /// Number of layers in the table.
         layers: usize,
     },
+    /// A fit of layer weights that has no answer.
+    #[error("layer-weight fit: {0}")]
+    LayerFit(String),
 }
 
 /// Result of the trigger chain.

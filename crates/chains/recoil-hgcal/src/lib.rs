@@ -7,10 +7,12 @@
 pub mod chain;
 pub mod cluster;
 pub mod data;
+pub mod energy;
 pub mod error;
 pub mod fill;
 pub mod geometry;
 pub mod seed;
+pub mod simulate;
 pub mod smooth;
 pub mod stages;
 

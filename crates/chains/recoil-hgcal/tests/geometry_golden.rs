@@ -1,5 +1,5 @@
 //! Outlines of the display against the tables that the reference program wrote.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use recoil_hgcal::geometry::{Point, scintillator, silicon};
 use std::collections::BTreeMap;

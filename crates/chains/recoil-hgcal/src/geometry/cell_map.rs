@@ -1,5 +1,6 @@
 //! All trigger cells of one endcap of the model detector.
 
+use super::silicon::WaferLattice;
 use super::{Point, layers, scintillator, silicon};
 use crate::data::{LAST_CEE_LAYER, SCINTILLATOR_WAFER, subdet};
 use schemars::JsonSchema;
@@ -86,6 +87,8 @@ pub struct CellMap {
 /// Cells of one layer by address.
 #[derive(Clone, Debug, Default)]
 struct LayerIndex {
+    z_cm: f64,
+    lattice: WaferLattice,
     cells: Range<usize>,
     max_wafer: i32,
     /// 64 entries (cu * 8 + cv) per wafer.
@@ -123,7 +126,13 @@ impl CellMap {
             None => f64::INFINITY,
         };
         let n_wafers = usize::try_from((2 * max_wafer + 1) * (2 * max_wafer + 1)).unwrap_or_default();
-        let mut index = LayerIndex { max_wafer, silicon: vec![NO_CELL; n_wafers * 64], ..LayerIndex::default() };
+        let mut index = LayerIndex {
+            z_cm: z,
+            lattice: WaferLattice::new(layer, subdetector),
+            max_wafer,
+            silicon: vec![NO_CELL; n_wafers * 64],
+            ..LayerIndex::default()
+        };
         let mut slot = 0;
         for u in -max_wafer..=max_wafer {
             for v in -max_wafer..=max_wafer {
@@ -211,20 +220,50 @@ impl CellMap {
 
     /// Row of the cell that contains the point (x, y) \[cm\] of `layer`; `None` outside the detector.
     pub fn cell_at(&self, layer: i32, x: f64, y: f64) -> Option<usize> {
-        let index = self.index.get(layers::trigger_index(layer)?)?;
-        let subdetector = if layer <= LAST_CEE_LAYER { subdet::CEE } else { subdet::CEH_SILICON };
-        let (u, v) = silicon::wafer_at(x, y, layer, subdetector);
-        let origin = silicon::wafer_origin(u, v, layer, subdetector);
-        let (cu, cv) = silicon::cell_at(Point { x: x - origin.x, y: y - origin.y });
-        if let Some(cell) = index.silicon_cell(u, v, cu, cv) {
+        self.finder(layer)?.cell_at(x, y)
+    }
+
+    /// Look-up of points in `layer`, for many points of the same layer; `None` for a layer that is not built.
+    pub fn finder(&self, layer: i32) -> Option<CellFinder<'_>> {
+        self.finder_at(layers::trigger_index(layer)?)
+    }
+
+    /// The same by position of the layer among the trigger layers (0 to 35).
+    pub fn finder_at(&self, trigger_index: usize) -> Option<CellFinder<'_>> {
+        self.index.get(trigger_index).map(|index| CellFinder { index })
+    }
+}
+
+/// Finds the cells of one layer.
+#[derive(Clone, Copy, Debug)]
+pub struct CellFinder<'a> {
+    index: &'a LayerIndex,
+}
+
+impl CellFinder<'_> {
+    /// |z| of the layer \[cm\].
+    pub fn z_cm(self) -> f64 {
+        self.index.z_cm
+    }
+
+    /// Row of the cell that contains the point (x, y) \[cm\]; `None` outside the detector.
+    #[inline]
+    pub fn cell_at(self, x: f64, y: f64) -> Option<usize> {
+        let (wafer, offset) = self.index.lattice.locate(x, y);
+        let (cu, cv) = silicon::cell_at(offset);
+        if let Some(cell) = self.index.silicon_cell(wafer.0, wafer.1, cu, cv) {
             return Some(cell);
         }
-        let (ieta, iphi) = if index.scintillator.is_empty() { return None } else { scintillator::cell_at(x, y) };
-        index.scintillator_cell(ieta, iphi)
+        if self.index.scintillator.is_empty() {
+            return None;
+        }
+        let (ieta, iphi) = scintillator::cell_at(x, y);
+        self.index.scintillator_cell(ieta, iphi)
     }
 }
 
 impl LayerIndex {
+    #[inline]
     fn silicon_cell(&self, wu: i32, wv: i32, cu: i32, cv: i32) -> Option<usize> {
         let (m, inside) = (self.max_wafer, -self.max_wafer..=self.max_wafer);
         if !(inside.contains(&wu) && inside.contains(&wv) && (0..8).contains(&cu) && (0..8).contains(&cv)) {

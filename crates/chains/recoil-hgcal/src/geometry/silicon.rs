@@ -128,44 +128,82 @@ pub fn hexagon_corners(centre: Point) -> [Point; 6] {
     [(-a, -h), (0.0, -b), (a, -h), (a, h), (0.0, b), (-a, h)].map(|(x, y)| Point { x: centre.x + x, y: centre.y + y })
 }
 
+/// Nearest integer. Adding and taking away 1.5 * 2^52 leaves the integer part of small numbers and is much faster than a
+/// call of the general rounding function; larger numbers are far outside the detector.
+#[inline]
+fn round(value: f64) -> f64 {
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    (value + SHIFT) - SHIFT
+}
+
 /// Nearest node of a triangular lattice whose basis vectors enclose 120 degrees, from fractional coordinates.
+#[inline]
 fn round_axial(u: f64, v: f64) -> (i32, i32) {
-    // on the cube coordinates (u - v) + v + (-u) = 0, the one that rounding changed most is fixed by the other two
-    let (p, q, s) = (u - v, v, -u);
-    let (mut rp, mut rq, rs) = (p.round(), q.round(), s.round());
-    let (dp, dq, ds) = ((rp - p).abs(), (rq - q).abs(), (rs - s).abs());
-    if dp > dq && dp > ds {
-        rp = -rq - rs;
-    } else if dq > ds {
-        rq = -rp - rs;
-    }
+    // on the basis (u - v, v), which encloses 60 degrees, the nearest corner of the unit rhombus is corrected along the
+    // axis on which the point is further away; written without branches because they would be unpredictable
+    let (p, q) = (u - v, v);
+    let (rp, rq) = (round(p), round(q));
+    let (dp, dq) = (p - rp, q - rq);
+    let along_p = f64::from(u8::from(dp * dp >= dq * dq));
+    let rp = rp + along_p * round(dp + 0.5 * dq);
+    let rq = rq + (1.0 - along_p) * round(dq + 0.5 * dp);
     ((rp + rq) as i32, rq as i32)
 }
 
-/// Wafer (u, v) whose Voronoi cell contains the point (x, y) \[cm\] of `layer`: the wafer itself and half of the gap.
-pub fn wafer_at(x: f64, y: f64, layer: i32, subdetector: i32) -> (i32, i32) {
-    let v = (y - layer_shift(layer, subdetector)) / (COS30 * PITCH);
-    let u = v / 2.0 - x / PITCH;
-    round_axial(u, v)
+/// The wafers of one layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WaferLattice {
+    shift: f64,
+}
+
+impl WaferLattice {
+    /// The lattice of `layer`, which depends on the sub-detector (see [`wafer_origin`]).
+    pub fn new(layer: i32, subdetector: i32) -> Self {
+        Self { shift: layer_shift(layer, subdetector) }
+    }
+
+    /// Wafer (u, v) whose Voronoi cell contains the point (x, y) \[cm\] (the wafer itself and half of the gap), and the
+    /// position of the point relative to the origin of that wafer \[cm\].
+    #[inline]
+    pub fn locate(self, x: f64, y: f64) -> ((i32, i32), Point) {
+        const PER_PITCH: f64 = 1.0 / PITCH;
+        const PER_ROW: f64 = 1.0 / (COS30 * PITCH);
+        let y = y - self.shift;
+        let v = y * PER_ROW;
+        let wafer = round_axial(v / 2.0 - x * PER_PITCH, v);
+        let (u, v) = (f64::from(wafer.0), f64::from(wafer.1));
+        (wafer, Point { x: x - (v - 2.0 * u) * (PITCH / 2.0), y: y - v * (COS30 * PITCH) })
+    }
 }
 
 /// Cell (cu, cv) nearest to the point at `offset` \[cm\] from the origin of its wafer.
+#[inline]
 pub fn cell_at(offset: Point) -> (i32, i32) {
-    let v = 4.0 + (offset.x / CELL_X - 1.0) / 1.5;
-    let u = (offset.y / CELL_Y + v + 4.0) / 2.0;
+    const PER_X: f64 = 1.0 / (1.5 * CELL_X);
+    const PER_Y: f64 = 1.0 / CELL_Y;
+    let v = 4.0 - 1.0 / 1.5 + offset.x * PER_X;
+    let u = (offset.y * PER_Y + v + 4.0) / 2.0;
     let (cu, cv) = round_axial(u, v);
-    if is_cell(cu, cv) { (cu, cv) } else { nearest_cell(offset) }
+    if is_cell(cu, cv) { (cu, cv) } else { nearest_cell(offset, (cu, cv)) }
 }
 
-/// The wafer edge cuts the cells' own hexagons: points beyond the outer cells belong to the nearest of the 48.
-#[cold]
-fn nearest_cell(offset: Point) -> (i32, i32) {
-    let mut best = ((0, 0), f64::INFINITY);
-    for (cu, cv) in cells() {
+/// The wafer edge cuts the cells' own hexagons: points beyond the outer cells belong to the nearest of the 48, which is
+/// next to the lattice node that the point is closest to, unless the point is far outside.
+#[inline(never)]
+fn nearest_cell(offset: Point, (cu, cv): (i32, i32)) -> (i32, i32) {
+    const NEXT: [(i32, i32); 6] = [(1, 0), (0, 1), (1, 1), (-1, 0), (0, -1), (-1, -1)];
+    let neighbours = NEXT.into_iter().map(|(du, dv)| (cu.saturating_add(du), cv.saturating_add(dv)));
+    nearest_of(offset, neighbours).or_else(|| nearest_of(offset, cells())).unwrap_or_default()
+}
+
+fn nearest_of(offset: Point, candidates: impl Iterator<Item = (i32, i32)>) -> Option<(i32, i32)> {
+    let mut best = (None, f64::INFINITY);
+    for (cu, cv) in candidates {
         let cell = cell_offset(cu, cv);
-        let d2 = (cell.x - offset.x).powi(2) + (cell.y - offset.y).powi(2);
-        if d2 < best.1 {
-            best = ((cu, cv), d2);
+        let (dx, dy) = (cell.x - offset.x, cell.y - offset.y);
+        let square = dx * dx + dy * dy;
+        if is_cell(cu, cv) && square < best.1 {
+            best = (Some((cu, cv)), square);
         }
     }
     best.0
@@ -227,9 +265,21 @@ mod tests {
                     for (cu, cv) in cells() {
                         let cell = cell_offset(cu, cv);
                         let (x, y) = (origin.x + 0.999 * cell.x, origin.y + 0.999 * cell.y);
-                        assert_eq!(wafer_at(x, y, layer, subdetector), (u, v));
-                        assert_eq!(cell_at(Point { x: x - origin.x, y: y - origin.y }), (cu, cv));
+                        let (wafer, offset) = WaferLattice::new(layer, subdetector).locate(x, y);
+                        assert_eq!((wafer, cell_at(offset)), ((u, v), (cu, cv)));
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn looking_up_any_point_of_a_wafer_finds_the_nearest_cell() {
+        for i in -40..=40 {
+            for j in -40..=40 {
+                let p = Point { x: 0.207 * f64::from(i) + 0.003, y: 0.241 * f64::from(j) + 0.001 };
+                if WaferLattice::default().locate(p.x, p.y).0 == (0, 0) {
+                    assert_eq!(Some(cell_at(p)), nearest_of(p, cells()), "{p:?}");
                 }
             }
         }
@@ -250,7 +300,7 @@ mod tests {
                         }
                     }
                 }
-                assert_eq!(wafer_at(x, y, 9, subdet::CEE), best.0, "{x} {y}");
+                assert_eq!(WaferLattice::new(9, subdet::CEE).locate(x, y).0, best.0, "{x} {y}");
             }
         }
     }

@@ -1,0 +1,340 @@
+//! A seeded generator of trigger cells: showers of photons, electrons and pions, electronic noise, and pile-up.
+//!
+//! It is a parametrised model, not a detector simulation: mean longitudinal profiles of full simulation, Poisson-distributed
+//! energy spots, exponential radii (see the modules). Its purpose is to give every algorithm of the chain input whose truth
+//! is known, with the number of cells per event and the granularity of the real detector; at high |eta| it shows the same
+//! splitting of showers.
+//!
+//! Every event depends on the seed and on its own number only, so that any number of threads gives the same events.
+//!
+//! ```
+//! use recoil_hgcal::simulate::{SimulationConfig, Simulator};
+//! use recoil_stage::seed::Seed;
+//! let simulator = Simulator::new(&SimulationConfig::default())?;
+//! let batch = simulator.batch(Seed::new(1), 0..3);
+//! assert_eq!((batch.cells.len(), batch.gen_particles.len()), (3, 3));
+//! assert!(batch.cells.event_cells(0).len() > 50);
+//! # Ok::<(), recoil_hgcal::error::HgcalError>(())
+//! ```
+
+mod background;
+mod config;
+mod deposits;
+mod electromagnetic;
+mod hadronic;
+mod spots;
+
+pub use config::{BackgroundConfig, Endcaps, Interval, Particle, ShowerConfig, SimulationConfig};
+
+use crate::data::{EventBatch, GenColumns, GenParticles, TriggerCell};
+use crate::energy::calibration;
+use crate::error::Result;
+use crate::geometry::CellMap;
+use background::LayerSampler;
+use deposits::Deposits;
+use electromagnetic::Primary;
+use hadronic::DepthScale;
+use rand::RngExt as _;
+use rand_distr::{Exp1, Poisson, StandardNormal};
+use rayon::prelude::*;
+use recoil_stage::seed::{Rng, Seed};
+use spots::{Axis, Scatter};
+use std::ops::Range;
+
+/// Energy response of the stand-ins for the clusters that CMSSW would have written.
+const STAND_IN_RESPONSE: f64 = 0.95;
+/// Standard deviation of their eta and phi.
+const STAND_IN_SMEARING: f64 = 0.002;
+/// Events that one task makes: enough to share the cost of a workspace.
+const EVENTS_PER_TASK: u64 = 8;
+
+/// Clusters of the CMSSW chain that travel with an event, one entry per cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileClusters {
+    /// Pseudorapidity.
+    pub eta: Vec<f64>,
+    /// Azimuth \[rad\].
+    pub phi: Vec<f64>,
+    /// Energy \[GeV\].
+    pub energy: Vec<f64>,
+    /// Transverse momentum \[GeV\].
+    pub pt: Vec<f64>,
+    /// Identifier, counting from 1 inside an event.
+    pub id: Vec<u32>,
+}
+
+/// Simulated events.
+#[derive(Clone, Debug)]
+pub struct SimulatedBatch {
+    /// Trigger cells, with sub-detector.
+    pub cells: EventBatch,
+    /// Energy that the generated particles left in each trigger cell \[GeV\] (ntuple branch `tc_simenergy`).
+    pub cell_sim_energy: Vec<f32>,
+    /// Index of the generated particle that left most energy in each trigger cell; -1 for pile-up and noise (ntuple branch
+    /// `tc_genparticle_index`).
+    pub cell_particle: Vec<i32>,
+    /// Generated particles of all events, back to back.
+    pub gen_particles: GenColumns,
+    /// Stand-ins for CMSSW clusters: one per generated particle, with 0.95 of its energy and directions smeared by 0.002.
+    pub clusters: FileClusters,
+    /// Particles (and clusters) of event `i` are `gen_offsets[i]..gen_offsets[i + 1]`.
+    pub gen_offsets: Vec<usize>,
+}
+
+impl Default for SimulatedBatch {
+    fn default() -> Self {
+        Self {
+            cells: EventBatch::default(),
+            cell_sim_energy: vec![],
+            cell_particle: vec![],
+            gen_particles: GenColumns::default(),
+            clusters: FileClusters::default(),
+            gen_offsets: vec![0],
+        }
+    }
+}
+
+impl SimulatedBatch {
+    /// Generated particles of event `i`; none past the end.
+    pub fn event_particles(&self, i: usize) -> GenParticles<'_> {
+        match (self.gen_offsets.get(i), self.gen_offsets.get(i + 1)) {
+            (Some(&start), Some(&end)) => self.gen_particles.slice(start..end),
+            _ => GenParticles::default(),
+        }
+    }
+
+    fn append(&mut self, other: Self) {
+        let (cells, particles) = (self.cells.cells.len(), self.gen_particles.len());
+        self.cells.event.extend(other.cells.event);
+        self.cells.offsets.extend(other.cells.offsets.iter().skip(1).map(|offset| offset + cells));
+        let (to, from) = (&mut self.cells.cells, other.cells.cells);
+        for (to, from) in [
+            (&mut to.wu, from.wu),
+            (&mut to.wv, from.wv),
+            (&mut to.cu, from.cu),
+            (&mut to.cv, from.cv),
+            (&mut to.layer, from.layer),
+            (&mut to.subdet, from.subdet),
+        ] {
+            to.extend(from);
+        }
+        for (to, from) in [
+            (&mut to.pt, from.pt),
+            (&mut to.mip_pt, from.mip_pt),
+            (&mut to.energy, from.energy),
+            (&mut to.x, from.x),
+            (&mut to.y, from.y),
+            (&mut to.z, from.z),
+            (&mut to.eta, from.eta),
+            (&mut to.phi, from.phi),
+        ] {
+            to.extend(from);
+        }
+        self.cell_sim_energy.extend(other.cell_sim_energy);
+        self.cell_particle.extend(other.cell_particle);
+        self.gen_particles.pid.extend(other.gen_particles.pid);
+        self.gen_particles.eta.extend(other.gen_particles.eta);
+        self.gen_particles.phi.extend(other.gen_particles.phi);
+        self.gen_particles.energy.extend(other.gen_particles.energy);
+        self.gen_particles.pt.extend(other.gen_particles.pt);
+        self.clusters.eta.extend(other.clusters.eta);
+        self.clusters.phi.extend(other.clusters.phi);
+        self.clusters.energy.extend(other.clusters.energy);
+        self.clusters.pt.extend(other.clusters.pt);
+        self.clusters.id.extend(other.clusters.id);
+        self.gen_offsets.extend(other.gen_offsets.iter().skip(1).map(|offset| offset + particles));
+    }
+}
+
+/// The model detector: one endcap.
+#[derive(Debug)]
+struct Detector {
+    map: CellMap,
+    /// Energy that gives one transverse MIP, per cell \[GeV\].
+    gev_per_mipt: Vec<f32>,
+    /// 1 / cosh(eta) per cell.
+    sin_theta: Vec<f32>,
+    depth: DepthScale,
+    scatter: Scatter,
+    cee: Option<LayerSampler>,
+    ceh: Option<LayerSampler>,
+}
+
+impl Detector {
+    fn gev_per_mipt(&self, cell: usize) -> f32 {
+        self.gev_per_mipt.get(cell).copied().unwrap_or(0.0)
+    }
+}
+
+/// The generator: a checked configuration and the model detector.
+#[derive(Debug)]
+pub struct Simulator {
+    config: SimulationConfig,
+    detector: Detector,
+}
+
+impl Simulator {
+    /// Builds the detector.
+    ///
+    /// # Errors
+    /// When a value of the configuration is not usable.
+    pub fn new(config: &SimulationConfig) -> Result<Self> {
+        config.check()?;
+        let map = CellMap::new(&config.geometry);
+        let sin_theta: Vec<f32> = map.eta.iter().map(|eta| (1.0 / eta.cosh()) as f32).collect();
+        let gev_per_mipt = map
+            .layer
+            .iter()
+            .zip(&map.eta)
+            .map(|(&layer, eta)| (calibration::gev_per_mipt(layer).unwrap_or(0.0) * eta.cosh()) as f32)
+            .collect();
+        let (cee, ceh) = (LayerSampler::new(&map, true), LayerSampler::new(&map, false));
+        let detector =
+            Detector { map, gev_per_mipt, sin_theta, depth: DepthScale::new(), scatter: Scatter::new(), cee, ceh };
+        Ok(Self { config: config.clone(), detector })
+    }
+
+    /// The cells of the model detector (endcap at positive z).
+    pub fn cell_map(&self) -> &CellMap {
+        &self.detector.map
+    }
+
+    /// The events with the numbers `events`, made on the current thread pool. The result does not depend on the number of
+    /// threads, nor on how a range is cut into batches.
+    pub fn batch(&self, seed: Seed, events: Range<u64>) -> SimulatedBatch {
+        let seed = seed.named("hgcal events");
+        let tasks = events.end.saturating_sub(events.start).div_ceil(EVENTS_PER_TASK);
+        let parts: Vec<SimulatedBatch> = (0..tasks)
+            .into_par_iter()
+            .map_init(
+                || Deposits::new(self.detector.map.len()),
+                |deposits, task| {
+                    let mut part = SimulatedBatch::default();
+                    let start = events.start + task * EVENTS_PER_TASK;
+                    for event in start..events.end.min(start + EVENTS_PER_TASK) {
+                        self.event(seed.indexed(event), event, deposits, &mut part);
+                    }
+                    part
+                },
+            )
+            .collect();
+        let mut batch = SimulatedBatch::default();
+        for part in parts {
+            batch.append(part);
+        }
+        batch
+    }
+
+    fn event(&self, seed: Seed, event: u64, deposits: &mut Deposits, batch: &mut SimulatedBatch) {
+        let mut particle = 0;
+        for &zside in self.config.endcaps.signs() {
+            let seed = seed.named(if zside > 0 { "positive endcap" } else { "negative endcap" });
+            let mut rng = seed.named("particles").rng();
+            for _ in 0..self.config.particles_per_endcap {
+                self.gun(zside, &mut rng, deposits, batch);
+                deposits.finish_shower(Some(particle));
+                particle += 1;
+            }
+            let mut rng = seed.named("background").rng();
+            self.soft_photons(&mut rng, deposits);
+            background::fire_cells(&self.detector, deposits, &mut rng, &self.config);
+            self.read_out(f64::from(zside), deposits, batch);
+        }
+        batch.cells.finish_event(i64::try_from(event).unwrap_or(i64::MAX));
+        batch.gen_offsets.push(batch.gen_particles.len());
+    }
+
+    /// One generated particle, its shower, and its stand-in cluster.
+    fn gun(&self, zside: i32, rng: &mut Rng, deposits: &mut Deposits, batch: &mut SimulatedBatch) {
+        let config = &self.config;
+        let pt = uniform(rng, config.pt_gev.min, config.pt_gev.max);
+        let eta = uniform(rng, config.eta.min, config.eta.max);
+        let phi = uniform(rng, -std::f64::consts::PI, std::f64::consts::PI);
+        let energy = pt * eta.cosh();
+        self.shower(config.particle, energy, eta, phi, rng, deposits);
+
+        let sign = f64::from(zside);
+        let phi = if zside > 0 { phi } else { wrap(std::f64::consts::PI - phi) };
+        batch.gen_particles.push(config.particle.pdg(), sign * eta, phi, energy, pt);
+        let [smear_eta, smear_phi] = [0; 2].map(|_| STAND_IN_SMEARING * rng.sample::<f64, _>(StandardNormal));
+        let first = batch.gen_offsets.last().copied().unwrap_or(0);
+        let clusters = &mut batch.clusters;
+        clusters.eta.push(sign * eta + smear_eta);
+        clusters.phi.push(wrap(phi + smear_phi));
+        clusters.energy.push(STAND_IN_RESPONSE * energy);
+        clusters.pt.push(STAND_IN_RESPONSE * pt);
+        clusters.id.push((batch.gen_particles.len() - first) as u32);
+    }
+
+    fn shower(&self, particle: Particle, energy: f64, eta: f64, phi: f64, rng: &mut Rng, deposits: &mut Deposits) {
+        let (axis, shower, detector) = (Axis::new(eta, phi), &self.config.shower, &self.detector);
+        let spot = shower.em_stochastic.powi(2);
+        match particle {
+            Particle::Photon => electromagnetic::shower(detector, deposits, rng, (Primary::Photon, energy), axis, spot),
+            Particle::Electron => {
+                electromagnetic::shower(detector, deposits, rng, (Primary::Electron, energy), axis, spot)
+            }
+            Particle::Pion => hadronic::shower(detector, deposits, rng, energy, axis, shower),
+        }
+    }
+
+    /// Soft photons of pile-up, flat in eta over the whole detector.
+    fn soft_photons(&self, rng: &mut Rng, deposits: &mut Deposits) {
+        let (background, geometry) = (&self.config.background, &self.config.geometry);
+        let mean = background.photons_at_200 * f64::from(self.config.pileup) / 200.0;
+        let Ok(distribution) = Poisson::new(mean) else { return };
+        for _ in 0..rng.sample::<f64, _>(distribution) as u64 {
+            let pt = background.photon_min_pt_gev + background.photon_mean_pt_gev * rng.sample::<f64, _>(Exp1);
+            let eta = uniform(rng, geometry.eta_min, geometry.eta_max);
+            let phi = uniform(rng, -std::f64::consts::PI, std::f64::consts::PI);
+            self.shower(Particle::Photon, pt * eta.cosh(), eta, phi, rng, deposits);
+            deposits.finish_shower(None);
+        }
+    }
+
+    /// Writes the cells above threshold of the endcap on the side `sign` of the interaction point.
+    fn read_out(&self, sign: f64, deposits: &mut Deposits, batch: &mut SimulatedBatch) {
+        let (map, detector, threshold) = (&self.detector.map, &self.detector, self.config.mip_threshold as f32);
+        deposits.drain_event(|i, sums| {
+            let energy = sums.signal + sums.background;
+            let mip_pt = energy / detector.gev_per_mipt[i];
+            if mip_pt <= threshold {
+                return;
+            }
+            batch.cells.cells.push(TriggerCell {
+                wu: map.wu[i],
+                wv: map.wv[i],
+                cu: map.cu[i],
+                cv: map.cv[i],
+                layer: map.layer[i],
+                subdet: map.subdet[i],
+                pt: energy * detector.sin_theta[i],
+                mip_pt,
+                energy,
+                x: (sign * map.x[i]) as f32,
+                y: map.y[i] as f32,
+                z: (sign * map.z[i]) as f32,
+                eta: (sign * map.eta[i]) as f32,
+                phi: if sign > 0.0 { map.phi[i] } else { wrap(std::f64::consts::PI - map.phi[i]) } as f32,
+            });
+            batch.cell_sim_energy.push(sums.signal);
+            batch.cell_particle.push(sums.particle);
+        });
+    }
+}
+
+fn uniform(rng: &mut Rng, low: f64, high: f64) -> f64 {
+    low + (high - low) * rng.random::<f64>()
+}
+
+/// Azimuth in (-pi, pi], from an angle at most one turn outside.
+fn wrap(phi: f64) -> f64 {
+    use std::f64::consts::{PI, TAU};
+    if phi > PI {
+        phi - TAU
+    } else if phi <= -PI {
+        phi + TAU
+    } else {
+        phi
+    }
+}

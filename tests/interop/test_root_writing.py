@@ -2,9 +2,9 @@
 
     python tests/interop/test_root_writing.py [--big]      (or: pytest tests/interop/test_root_writing.py)
 
-Builds and runs the example `write_sample` of recoil-root, works out again the values that it wrote, and compares. ROOT
-runs in a process of its own, so that one warning of its C++ side on standard error is a failure. Needs uproot, awkward
-and numpy; ROOT's part is skipped, loudly, if `import ROOT` fails.
+Builds and runs the example `write_sample` of recoil-root (or takes it from the folder RECOIL_EXAMPLES), works out again
+the values that it wrote, and compares. ROOT runs in a process of its own, so that one warning of its C++ side on
+standard error is a failure. Needs uproot, awkward and numpy; ROOT's part is skipped, loudly, if `import ROOT` fails.
 """
 
 import os
@@ -318,8 +318,8 @@ def root_process(check, *words):
 
 def write(folder, *words):
     command = ["cargo", "run", "--quiet", "--release", "-p", "recoil-root", "--example", "write_sample", "--"]
-    if "RECOIL_WRITE_SAMPLE" in os.environ:
-        command = [os.environ["RECOIL_WRITE_SAMPLE"]]
+    if "RECOIL_EXAMPLES" in os.environ:
+        command = [str(Path(os.environ["RECOIL_EXAMPLES"]) / "write_sample")]
     root = Path(__file__).resolve().parents[2]
     subprocess.run([*command, str(folder), *words], check=True, cwd=root)
 

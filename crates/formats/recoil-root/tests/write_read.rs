@@ -351,3 +351,23 @@ fn a_path_that_cannot_be_written_is_named() {
     let error = FileWriter::create("/nowhere/at/all.root", Options::default()).err().map(|error| error.to_string());
     assert!(error.is_some_and(|error| error.starts_with("/nowhere/at/all.root: ")));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_an_error_that_names_the_file() {
+    let column = Column::Prim((0..1_000_000_u64).collect::<Vec<_>>().into());
+    let full = || -> Result<u64, Error> {
+        let mut file =
+            FileWriter::create("/dev/full", Options { compression: Compression::None, ..Options::default() })?;
+        let mut tree = file.tree("t", "", &[("x", column.ty())])?;
+        let failed = tree.extend(std::slice::from_ref(&column));
+        assert!(failed.is_err());
+        // what failed once stays failed
+        tree.finish()?;
+        file.finish()
+    };
+    let error = full().expect_err("an error").to_string();
+    assert!(error.starts_with("/dev/full: "), "{error}");
+    let small = FileWriter::create("/dev/full", Options::default()).and_then(FileWriter::finish);
+    assert!(small.is_err());
+}

@@ -1,5 +1,6 @@
 //! One branch of a tree that is being written: the entries that wait for a basket, and the baskets so far.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::buffer::string_into;
@@ -38,8 +39,8 @@ pub(super) struct Stored {
 }
 
 /// A basket's payload before compression.
-pub(super) struct Payload {
-    pub bytes: Vec<u8>,
+pub(super) struct Payload<'a> {
+    pub bytes: Cow<'a, [u8]>,
     pub entries: usize,
     /// Bytes per entry, or length of the array of offsets.
     pub entry_bytes: usize,
@@ -167,12 +168,12 @@ impl Branch {
 
     /// The payload of a basket of the waiting entries `entries`: the values, and where each entry begins if the entries
     /// differ in length.
-    pub fn payload(&self, entries: Range<usize>, tree: &str) -> Payload {
+    pub fn payload(&self, entries: Range<usize>, tree: &str) -> Payload<'_> {
         let key = basket_key_bytes(&self.name, tree);
         let count = entries.len();
         if let Some(size) = self.entry_bytes() {
-            let bytes = self.waiting.get(entries.start * size..entries.end * size).unwrap_or(&[]).to_vec();
-            return Payload { last: key + bytes.len(), bytes, entries: count, entry_bytes: size };
+            let bytes = self.waiting.get(entries.start * size..entries.end * size).unwrap_or(&[]);
+            return Payload { last: key + bytes.len(), bytes: Cow::Borrowed(bytes), entries: count, entry_bytes: size };
         }
         let end_before = |entry: usize| entry.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
         let start = end_before(entries.start);
@@ -186,7 +187,15 @@ impl Branch {
         }
         // ROOT keeps one place more than there are entries and leaves it at zero
         bytes.extend_from_slice(&word(0));
-        Payload { last: key + values.len(), bytes, entries: count, entry_bytes: count + 1 }
+        Payload { last: key + values.len(), bytes: Cow::Owned(bytes), entries: count, entry_bytes: count + 1 }
+    }
+
+    /// Takes note of a basket of this branch, of `raw` bytes with its key before compression.
+    pub fn remember(&mut self, basket: Stored, raw: usize) {
+        self.raw_bytes += raw as u64;
+        self.stored_bytes += u64::from(basket.bytes);
+        self.largest_basket = self.largest_basket.max(raw);
+        self.baskets.push(basket);
     }
 
     /// Forgets the waiting entries, which are in baskets now.

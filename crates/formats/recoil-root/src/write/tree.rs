@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::branch::{Branch, Layout, Source, Stored, count};
 use super::fault::WriteFault;
 use super::record::{Tree, classes};
-use super::sink::{Basket, Sink};
+use super::sink::{Basket, Sink, basket_key_bytes};
 use super::values::{check_offsets, span, weight};
 use super::{Compression, lock, schema};
 use crate::{Column, Error, Result, Type};
@@ -203,16 +203,17 @@ impl TreeWriter {
             })
             .collect();
         let packed = jobs.into_par_iter().map(|(index, branch, cut)| {
-            let payload = branch.payload(cut.clone(), &self.name);
+            let first = cut.start;
+            let payload = branch.payload(cut, &self.name);
             let stored = self.compression.compress(&payload.bytes)?;
-            Ok((index, cut.start, payload, stored))
+            Ok((index, branch, first, payload, stored))
         });
         let packed: Vec<_> =
             packed.collect::<std::io::Result<_>>().map_err(|source| Error::Io { file: self.file.clone(), source })?;
         let first_row = self.rows - entries as u64;
+        let mut written = Vec::with_capacity(packed.len());
         let mut sink = lock(&self.sink);
-        for (index, start, payload, stored) in packed {
-            let Some(branch) = self.branches.get_mut(index) else { continue };
+        for (index, branch, first, payload, stored) in packed {
             let (seek, bytes) = sink.basket(&Basket {
                 directory: self.directory,
                 branch: &branch.name,
@@ -221,15 +222,17 @@ impl TreeWriter {
                 entry_bytes: payload.entry_bytes,
                 last: payload.last,
                 object_bytes: payload.bytes.len(),
-                payload: stored.as_ref().unwrap_or(&payload.bytes),
+                payload: stored.as_deref().unwrap_or(&payload.bytes),
             })?;
-            let raw = super::sink::basket_key_bytes(&branch.name, &self.name) + payload.bytes.len();
-            branch.raw_bytes += raw as u64;
-            branch.stored_bytes += u64::from(bytes);
-            branch.largest_basket = branch.largest_basket.max(raw);
-            branch.baskets.push(Stored { first_entry: first_row + start as u64, seek, bytes });
+            let raw = basket_key_bytes(&branch.name, &self.name) + payload.bytes.len();
+            written.push((index, Stored { first_entry: first_row + first as u64, seek, bytes }, raw));
         }
         drop(sink);
+        for (index, basket, raw) in written {
+            if let Some(branch) = self.branches.get_mut(index) {
+                branch.remember(basket, raw);
+            }
+        }
         self.branches.iter_mut().for_each(Branch::clear);
         self.clusters.push(entries as u64);
         self.waiting_rows = 0;

@@ -11,9 +11,13 @@ pub mod energy;
 pub mod error;
 pub mod fill;
 pub mod geometry;
+pub mod phi_optimization;
 pub mod seed;
+pub mod shapes;
 pub mod simulate;
 pub mod smooth;
+pub mod stage1;
 pub mod stages;
+pub mod towers;
 
 pub use error::{HgcalError, Result};

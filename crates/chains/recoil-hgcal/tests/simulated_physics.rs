@@ -17,7 +17,7 @@ fn about_one_photon_in_a_hundred_is_split_and_only_at_high_eta() {
         let gen_particles = batch.event_particles(i);
         chain.event(i as i64, &batch.cells.event_cells(i), &mut workspace).unwrap();
         let clusters = &workspace.clusters.energy;
-        if workspace.seeds.len() == 0 {
+        if workspace.seeds.is_empty() {
             seedless_pt = seedless_pt.max(gen_particles.pt[0]);
             continue;
         }

@@ -65,12 +65,21 @@ pub struct Workspace {
     smoothed: SmoothBuffers,
     bins: Vec<(u32, u32)>,
     buffers: ClusterBuffers,
+    sides: Vec<Side>,
     /// Seeds of the last event.
     pub seeds: Seeds,
     /// Clusters of the last event.
     pub clusters: Clusters,
     /// Cells of the last event's clusters.
     pub assignment: Assignment,
+}
+
+/// The seeds of one endcap, and its cells that take no part in clustering.
+#[derive(Clone, Debug)]
+struct Side {
+    endcap: Endcap,
+    seeds: Range<usize>,
+    excluded: Vec<u32>,
 }
 
 impl Workspace {
@@ -124,16 +133,13 @@ impl ChainOutput {
         }
     }
 
-    fn push(&mut self, workspace: &Workspace) {
-        self.seeds.energy.extend_from_slice(&workspace.seeds.energy);
-        self.seeds.x.extend_from_slice(&workspace.seeds.x);
-        self.seeds.y.extend_from_slice(&workspace.seeds.y);
+    /// Appends the results of one event.
+    pub fn push(&mut self, seeds: &Seeds, clusters: &Clusters, assignment: &Assignment) {
+        self.seeds.extend(seeds);
         self.seed_offsets.push(self.seeds.len());
-        self.clusters.extend(&workspace.clusters);
+        self.clusters.extend(clusters);
         self.cluster_offsets.push(self.clusters.len());
-        self.assignment.cell.extend_from_slice(&workspace.assignment.cell);
-        self.assignment.seed.extend_from_slice(&workspace.assignment.seed);
-        self.assignment.fraction.extend_from_slice(&workspace.assignment.fraction);
+        self.assignment.extend(assignment);
         self.assignment_offsets.push(self.assignment.len());
     }
 
@@ -145,13 +151,9 @@ impl ChainOutput {
         shift(&mut self.seed_offsets, &other.seed_offsets);
         shift(&mut self.cluster_offsets, &other.cluster_offsets);
         shift(&mut self.assignment_offsets, &other.assignment_offsets);
-        self.seeds.energy.extend_from_slice(&other.seeds.energy);
-        self.seeds.x.extend_from_slice(&other.seeds.x);
-        self.seeds.y.extend_from_slice(&other.seeds.y);
+        self.seeds.extend(&other.seeds);
         self.clusters.extend(&other.clusters);
-        self.assignment.cell.extend_from_slice(&other.assignment.cell);
-        self.assignment.seed.extend_from_slice(&other.assignment.seed);
-        self.assignment.fraction.extend_from_slice(&other.assignment.fraction);
+        self.assignment.extend(&other.assignment);
     }
 }
 
@@ -210,6 +212,7 @@ impl Chain {
             smoothed: self.smoother.buffers(),
             bins: Vec::new(),
             buffers: ClusterBuffers::default(),
+            sides: Vec::new(),
             seeds: Seeds::default(),
             clusters: Clusters::default(),
             assignment: Assignment::default(),
@@ -259,24 +262,84 @@ impl Chain {
         if !cells.is_consistent() {
             return Err(HgcalError::ColumnLengths);
         }
-        let Workspace { histogram, smoothed, bins, buffers, seeds, clusters, assignment } = workspace;
+        self.find_seeds(cells, workspace, &mut done);
+        attach(&self.clusterer, event, cells, workspace)?;
+        done(Step::Cluster);
+        Ok(())
+    }
+
+    fn find_seeds(&self, cells: &TriggerCells<'_>, workspace: &mut Workspace, mut done: impl FnMut(Step)) {
+        let Workspace { histogram, smoothed, bins, seeds, sides, .. } = workspace;
         seeds.clear();
-        clusters.clear();
-        assignment.clear();
+        sides.clear();
         for endcap in endcaps(cells) {
             histogram.fill(&self.binning, cells, endcap);
             done(Step::Fill);
             self.smoother.smooth(histogram, smoothed);
             done(Step::Smooth);
             let first = seeds.len();
-            seed(&self.seed, &self.binning, histogram, smoothed, bins, seeds);
+            seed(&self.seed, &self.binning, histogram, smoothed, endcap, bins, seeds);
+            sides.push(Side { endcap, seeds: first..seeds.len(), excluded: histogram.excluded().to_vec() });
             done(Step::Seed);
-            let range = first..seeds.len();
-            let excluded = histogram.excluded();
-            self.clusterer.cluster(event, cells, endcap, excluded, seeds, range, buffers, clusters, assignment)?;
-            done(Step::Cluster);
         }
+    }
+
+    /// Finds the seeds of one event and no clusters; [`Chain::recluster`] makes those.
+    ///
+    /// # Errors
+    /// [`HgcalError::ColumnLengths`].
+    pub fn seeds(&self, cells: &TriggerCells<'_>, workspace: &mut Workspace) -> Result<()> {
+        if !cells.is_consistent() {
+            return Err(HgcalError::ColumnLengths);
+        }
+        self.find_seeds(cells, workspace, |_| ());
+        workspace.clusters.clear();
+        workspace.assignment.clear();
         Ok(())
+    }
+
+    /// Clusters one event around given seeds, those of the positive endcap first.
+    ///
+    /// # Errors
+    /// [`HgcalError::ColumnLengths`], [`HgcalError::Layer`].
+    pub fn cluster(
+        &self,
+        event: i64,
+        cells: &TriggerCells<'_>,
+        given: &Seeds,
+        workspace: &mut Workspace,
+    ) -> Result<()> {
+        if !cells.is_consistent() {
+            return Err(HgcalError::ColumnLengths);
+        }
+        let Workspace { histogram, seeds, sides, .. } = workspace;
+        seeds.clear();
+        seeds.extend(given);
+        sides.clear();
+        let positive = given.zside.iter().filter(|&&z| z == Endcap::Positive.zside()).count();
+        for endcap in endcaps(cells) {
+            histogram.fill(&self.binning, cells, endcap);
+            let range = if endcap == Endcap::Positive { 0..positive } else { positive..given.len() };
+            sides.push(Side { endcap, seeds: range, excluded: histogram.excluded().to_vec() });
+        }
+        attach(&self.clusterer, event, cells, workspace)
+    }
+
+    /// Clusters the event whose seeds are in `workspace` again, with other clustering parameters. `cells` must be those
+    /// of that event.
+    ///
+    /// # Errors
+    /// [`HgcalError::ColumnLengths`], [`HgcalError::Layer`].
+    pub fn recluster(
+        clusterer: &Clusterer,
+        event: i64,
+        cells: &TriggerCells<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<()> {
+        if !cells.is_consistent() {
+            return Err(HgcalError::ColumnLengths);
+        }
+        attach(clusterer, event, cells, workspace)
     }
 
     /// Runs the chain on many events, in parallel on the current rayon pool. The result is in the order of the events
@@ -295,7 +358,7 @@ impl Chain {
                     for i in start..(start + EVENTS_PER_TASK).min(events.len()) {
                         let number = events.event.get(i).copied().unwrap_or_default();
                         self.event(number, &events.event_cells(i), workspace)?;
-                        output.push(workspace);
+                        output.push(&workspace.seeds, &workspace.clusters, &workspace.assignment);
                     }
                     Ok(output)
                 },
@@ -307,6 +370,16 @@ impl Chain {
         }
         Ok(output)
     }
+}
+
+fn attach(clusterer: &Clusterer, event: i64, cells: &TriggerCells<'_>, workspace: &mut Workspace) -> Result<()> {
+    let Workspace { buffers, sides, seeds, clusters, assignment, .. } = workspace;
+    clusters.clear();
+    assignment.clear();
+    for Side { endcap, seeds: range, excluded } in sides.iter() {
+        clusterer.cluster(event, cells, *endcap, excluded, seeds, range.clone(), buffers, clusters, assignment)?;
+    }
+    Ok(())
 }
 
 enum Step {

@@ -136,6 +136,14 @@ impl Clusters {
         }
     }
 
+    /// Appends a cluster; `values` are energy, pt, x, y, z, R/z, eta and phi.
+    pub fn push(&mut self, seed: u32, values: impl IntoIterator<Item = f64>) {
+        self.seed.push(seed);
+        for (column, value) in self.columns_mut().into_iter().zip(values) {
+            column.push(value);
+        }
+    }
+
     /// Appends the clusters of `other`.
     pub fn extend(&mut self, other: &Clusters) {
         self.seed.extend_from_slice(&other.seed);
@@ -188,6 +196,13 @@ impl Assignment {
         self.cell.push(cell);
         self.seed.push(seed);
         self.fraction.push(fraction);
+    }
+
+    /// Appends the pairs of `other`.
+    pub fn extend(&mut self, other: &Assignment) {
+        self.cell.extend_from_slice(&other.cell);
+        self.seed.extend_from_slice(&other.seed);
+        self.fraction.extend_from_slice(&other.fraction);
     }
 
     /// Removes all pairs and keeps the memory.

@@ -215,6 +215,28 @@ impl TriggerCellColumns {
         }
     }
 
+    /// Keeps the first `at` cells and returns the others.
+    pub fn split_off(&mut self, at: usize) -> Self {
+        let at = at.min(self.len());
+        let subdet = if self.subdet.is_empty() { Vec::new() } else { self.subdet.split_off(at) };
+        Self {
+            wu: self.wu.split_off(at),
+            wv: self.wv.split_off(at),
+            cu: self.cu.split_off(at),
+            cv: self.cv.split_off(at),
+            layer: self.layer.split_off(at),
+            subdet,
+            pt: self.pt.split_off(at),
+            mip_pt: self.mip_pt.split_off(at),
+            energy: self.energy.split_off(at),
+            x: self.x.split_off(at),
+            y: self.y.split_off(at),
+            z: self.z.split_off(at),
+            eta: self.eta.split_off(at),
+            phi: self.phi.split_off(at),
+        }
+    }
+
     /// The columns as slices.
     pub fn view(&self) -> TriggerCells<'_> {
         TriggerCells {
@@ -359,6 +381,40 @@ impl EventBatch {
         self.offsets.clear();
         self.offsets.push(0);
         self.cells.clear();
+    }
+}
+
+/// The generated particles of several events: those of event `i` are `offsets[i]..offsets[i + 1]` of
+/// [`GenBatch::particles`].
+#[derive(Clone, Debug)]
+pub struct GenBatch {
+    /// Event numbers, as on file.
+    pub event: Vec<i64>,
+    /// One more entry than events, starting at 0.
+    pub offsets: Vec<usize>,
+    /// The particles of all events, back to back.
+    pub particles: GenColumns,
+}
+
+impl Default for GenBatch {
+    fn default() -> Self {
+        Self { event: Vec::new(), offsets: vec![0], particles: GenColumns::default() }
+    }
+}
+
+impl GenBatch {
+    /// Closes an event: the particles pushed since the last call belong to `event`.
+    pub fn finish_event(&mut self, event: i64) {
+        self.event.push(event);
+        self.offsets.push(self.particles.len());
+    }
+
+    /// The particles of event `i`; none past the end.
+    pub fn event_particles(&self, i: usize) -> GenParticles<'_> {
+        match (self.offsets.get(i), self.offsets.get(i + 1)) {
+            (Some(&start), Some(&end)) => self.particles.slice(start..end),
+            _ => GenParticles::default(),
+        }
     }
 }
 

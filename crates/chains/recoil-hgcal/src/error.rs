@@ -29,6 +29,40 @@ pub enum HgcalError {
     /// A fit of layer weights that has no answer.
     #[error("layer-weight fit: {0}")]
     LayerFit(String),
+    /// Rows of one event that other events separate.
+    #[error("{file}: the rows of event {event} are not together")]
+    ScatteredEvent {
+        /// File.
+        file: String,
+        /// Event number.
+        event: i64,
+    },
+    /// A table that cannot be read.
+    #[error(transparent)]
+    Table(#[from] recoil_table::Error),
+    /// A bin that the histogram does not have.
+    #[error("bin ({rz}, {phi}) is outside of the histogram ({rows} by {columns})")]
+    Bin {
+        /// R/z row.
+        rz: usize,
+        /// phi column.
+        phi: usize,
+        /// Number of rows.
+        rows: usize,
+        /// Number of columns.
+        columns: usize,
+    },
+    /// Columns of the ntuple that do not fit together.
+    #[error("{file}: the columns do not make a table")]
+    Skim {
+        /// File.
+        file: String,
+        /// Cause.
+        source: arrow_schema::ArrowError,
+    },
+    /// A statistic that cannot be computed.
+    #[error(transparent)]
+    Stats(#[from] recoil_stats::StatsError),
 }
 
 /// Result of the trigger chain.

@@ -174,6 +174,11 @@ pub enum Endcap {
 }
 
 impl Endcap {
+    /// +1 or -1, as files have it.
+    pub fn zside(self) -> i32 {
+        if self == Endcap::Positive { 1 } else { -1 }
+    }
+
     /// Whether a cell at `z` belongs here.
     #[inline]
     pub fn holds(self, z: f32) -> bool {
@@ -200,7 +205,9 @@ impl KahanF32 {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
-    cells: u32,
+    occupied: bool,
+    /// x and y are means already, as they came from a file.
+    means: bool,
     mip_pt: KahanF32,
     x: KahanF32,
     y: KahanF32,
@@ -243,11 +250,7 @@ impl Histogram {
     /// A cell whose R/z and phi are both outside is taken out of the event ([`Histogram::excluded`]); with only one of
     /// them outside it stays available for clustering.
     pub fn fill(&mut self, binning: &Binning, cells: &TriggerCells<'_>, endcap: Endcap) {
-        for &i in &self.occupied {
-            self.bins[i as usize] = Sums::default();
-        }
-        self.occupied.clear();
-        self.excluded.clear();
+        self.clear();
         let columns = cells.x.iter().zip(cells.y).zip(cells.z).zip(cells.phi).zip(cells.mip_pt).enumerate();
         for (cell, ((((&x, &y), &z), &phi), &mip_pt)) in columns {
             if !endcap.holds(z) {
@@ -259,10 +262,10 @@ impl Histogram {
                 (Some(row), Some(column)) => {
                     let i = row * self.columns + column;
                     let bin = &mut self.bins[i];
-                    if bin.cells == 0 {
+                    if !bin.occupied {
                         self.occupied.push(i as u32);
+                        bin.occupied = true;
                     }
-                    bin.cells += 1;
                     bin.mip_pt.add(mip_pt);
                     bin.x.add(mip_pt * x / depth);
                     bin.y.add(mip_pt * y / depth);
@@ -271,6 +274,32 @@ impl Histogram {
                 _ => {}
             }
         }
+    }
+
+    /// Takes the bins that an earlier fill wrote to a file, forgetting what it held before.
+    ///
+    /// # Errors
+    /// [`HgcalError::Bin`] for a bin that the histogram does not have.
+    pub fn load(&mut self, bins: impl IntoIterator<Item = Bin>) -> Result<()> {
+        self.clear();
+        for Bin { rz, phi, mip_pt, x, y } in bins {
+            if rz >= self.rows || phi >= self.columns {
+                return Err(HgcalError::Bin { rz, phi, rows: self.rows, columns: self.columns });
+            }
+            let i = rz * self.columns + phi;
+            let of = |value: f64| KahanF32 { sum: value as f32, carry: 0.0 };
+            self.bins[i] = Sums { occupied: true, means: true, mip_pt: of(mip_pt), x: of(x), y: of(y) };
+            self.occupied.push(i as u32);
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        for &i in &self.occupied {
+            self.bins[i as usize] = Sums::default();
+        }
+        self.occupied.clear();
+        self.excluded.clear();
     }
 
     /// Number of rows.
@@ -303,7 +332,8 @@ impl Histogram {
     #[inline]
     pub fn position(&self, i: usize) -> Option<(f64, f64)> {
         let bin = &self.bins[i];
-        (bin.cells > 0).then(|| (f64::from(bin.x.sum / bin.mip_pt.sum), f64::from(bin.y.sum / bin.mip_pt.sum)))
+        let norm = if bin.means { 1.0 } else { bin.mip_pt.sum };
+        bin.occupied.then(|| (f64::from(bin.x.sum / norm), f64::from(bin.y.sum / norm)))
     }
 
     /// The occupied bins in row-major order.

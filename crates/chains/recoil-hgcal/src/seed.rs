@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{HgcalError, Result};
-use crate::fill::{Binning, Histogram};
+use crate::fill::{Binning, Endcap, Histogram};
 use crate::smooth::SmoothBuffers;
 
 /// Which bins become seeds.
@@ -107,6 +107,8 @@ pub struct Seeds {
     pub x: Vec<f64>,
     /// y/|z|.
     pub y: Vec<f64>,
+    /// Endcap: 1 or -1.
+    pub zside: Vec<i32>,
 }
 
 impl Seeds {
@@ -121,10 +123,19 @@ impl Seeds {
     }
 
     /// Appends a seed.
-    pub fn push(&mut self, energy: f64, x: f64, y: f64) {
+    pub fn push(&mut self, energy: f64, x: f64, y: f64, endcap: Endcap) {
         self.energy.push(energy);
         self.x.push(x);
         self.y.push(y);
+        self.zside.push(endcap.zside());
+    }
+
+    /// Appends the seeds of `other`.
+    pub fn extend(&mut self, other: &Seeds) {
+        self.energy.extend_from_slice(&other.energy);
+        self.x.extend_from_slice(&other.x);
+        self.y.extend_from_slice(&other.y);
+        self.zside.extend_from_slice(&other.zside);
     }
 
     /// Removes all seeds and keeps the memory.
@@ -132,6 +143,7 @@ impl Seeds {
         self.energy.clear();
         self.x.clear();
         self.y.clear();
+        self.zside.clear();
     }
 }
 
@@ -143,6 +155,7 @@ pub fn seed(
     binning: &Binning,
     histogram: &Histogram,
     smoothed: &SmoothBuffers,
+    endcap: Endcap,
     bins: &mut Vec<(u32, u32)>,
     seeds: &mut Seeds,
 ) {
@@ -154,6 +167,6 @@ pub fn seed(
             SeedPosition::TcWeighted => position::weighted(binning, histogram, smoothed, row, column),
             SeedPosition::BinCentre => position::bin_center(binning, row, column),
         };
-        seeds.push(smoothed.row(row)[column], x, y);
+        seeds.push(smoothed.row(row)[column], x, y, endcap);
     }
 }

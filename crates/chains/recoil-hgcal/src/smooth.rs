@@ -74,6 +74,36 @@ pub struct SmoothBuffers {
 }
 
 impl SmoothBuffers {
+    /// Buffers that only hold a smoothed histogram, for [`SmoothBuffers::load`].
+    pub fn empty(binning: &Binning) -> Self {
+        let (rows, columns) = (binning.rows(), binning.columns());
+        Self {
+            rows,
+            columns,
+            padded: Vec::new(),
+            along_phi: Vec::new(),
+            smoothed: vec![0.0; rows * columns],
+            touched: Vec::new(),
+            row_filled: Vec::new(),
+        }
+    }
+
+    /// Takes (row, column, energy) of the bins that an earlier smoothing wrote to a file; all others are zero.
+    ///
+    /// # Errors
+    /// [`HgcalError::Bin`] for a bin that the histogram does not have.
+    pub fn load(&mut self, bins: impl IntoIterator<Item = (usize, usize, f64)>) -> Result<()> {
+        let (rows, columns) = (self.rows, self.columns);
+        self.smoothed.fill(0.0);
+        for (rz, phi, energy) in bins {
+            if rz >= rows || phi >= columns {
+                return Err(HgcalError::Bin { rz, phi, rows, columns });
+            }
+            self.smoothed[rz * columns + phi] = energy;
+        }
+        Ok(())
+    }
+
     /// Smoothed mipT, row-major.
     pub fn energies(&self) -> &[f64] {
         &self.smoothed

@@ -1,8 +1,45 @@
-//! The stages of the chain, bound to files and configuration.
+//! The chain's steps bound to files and configuration.
+
+pub mod bench;
+pub mod cells;
+pub mod coarse;
+pub mod grouped;
+pub mod output;
+pub mod particles;
+pub mod run;
+pub mod scan_radius;
+pub mod skim;
+pub mod steps;
+pub mod validate;
 
 use recoil_stage::AnyStage;
 
-/// All stages in the order of the help.
+use crate::error::HgcalError;
+
+/// File formats that tables are read from.
+pub const TABLES: &[&str] = &["parquet", "root", "csv", "npz"];
+
+/// All stages of this file's folder, in the order of the chain.
 pub fn all() -> Vec<Box<dyn AnyStage>> {
-    Vec::new()
+    vec![
+        Box::new(skim::Skim),
+        Box::new(run::RunChain),
+        Box::new(steps::Fill),
+        Box::new(steps::Smooth),
+        Box::new(steps::Seed),
+        Box::new(steps::Cluster),
+        Box::new(coarse::CoarseSeed),
+        Box::new(validate::Validate),
+        Box::new(scan_radius::ScanRadius),
+        Box::new(bench::Bench),
+    ]
+}
+
+/// What the check of a configuration found, as the configuration reader wants it.
+pub(crate) fn problems<T>(checked: Result<T, HgcalError>) -> Vec<recoil_stage::Problem> {
+    match checked {
+        Ok(_) => Vec::new(),
+        Err(HgcalError::Config { key, reason }) => vec![recoil_stage::Problem::new(key, reason)],
+        Err(other) => vec![recoil_stage::Problem::new("", other.to_string())],
+    }
 }

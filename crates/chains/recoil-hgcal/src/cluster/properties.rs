@@ -53,15 +53,7 @@ impl ClusterSums {
         }
         let (x, y, z) = (self.x.sum / self.weight.sum, self.y.sum / self.weight.sum, self.z.sum / self.weight.sum);
         let eta = (z / (x * x + y * y).sqrt()).asinh();
-        clusters.seed.push(seed);
-        clusters.energy.push(pt * eta.cosh());
-        clusters.pt.push(pt);
-        clusters.x.push(x);
-        clusters.y.push(y);
-        clusters.z.push(z);
-        clusters.rz.push(rz_from_eta(eta));
-        clusters.eta.push(eta);
-        clusters.phi.push(y.atan2(x));
+        clusters.push(seed, [pt * eta.cosh(), pt, x, y, z, rz_from_eta(eta), eta, y.atan2(x)]);
     }
 }
 

@@ -69,7 +69,8 @@ pub const TCS: &[ColumnDef] = &[
 ];
 
 /// Optional trigger-cell column: sub-detector (1 CE-E, 2 CE-H silicon, 10 CE-H scintillator).
-pub const TC_SUBDET: ColumnDef = mapped(column("tc_subdet", I32, "", "sub-detector: 1, 2 or 10"), "tc_subdet", "");
+pub const TC_SUBDET: ColumnDef =
+    mapped(column("tc_subdet", I32, "", "sub-detector: 1, 2 or 10"), "tc_subdet", "good_tc_subdet");
 
 /// Generated particles, one row per particle.
 pub const GEN: &[ColumnDef] = &[
@@ -145,8 +146,10 @@ pub const ASSIGNMENT: &[ColumnDef] = &[
     column("tc_layer", I32, "", "layer"),
 ];
 
-/// Extra column of [`ASSIGNMENT`]: row of the cell inside its event.
-pub const ASSIGNMENT_TC_INDEX: ColumnDef = column("tc_index", I64, "", "row of the cell in its event");
+/// Row of a cell inside its event.
+pub const TC_INDEX: ColumnDef = column("tc_index", I64, "", "row of the cell in its event");
+/// Endcap of a histogram or a seed.
+pub const ZSIDE: ColumnDef = column("zside", I32, "", "endcap: 1 or -1");
 /// Extra column of [`ASSIGNMENT`] when energy is shared: the part of the cell that goes to the seed.
 pub const ASSIGNMENT_FRACTION: ColumnDef = column("fraction", F64, "", "part of the cell given to the seed");
 
@@ -156,6 +159,78 @@ pub const CS_MODULES: &[ColumnDef] = &[
     column("cs_id", I64, "", "index of the region in its event"),
     column("wu", I64, "", "wafer coordinate u of the central module"),
     column("wv", I64, "", "wafer coordinate v of the central module"),
+];
+
+/// Extra column of [`CS_MODULES`]: what selected the module.
+pub const CS_MODULE_SUM: ColumnDef = column("mipPt", F64, "mipT", "sum of mipT over the layers of coarse seeding");
+
+/// Extra cell columns of the skim: the cluster of CMSSW that holds the cell.
+pub const TC_MULTICLUSTER: ColumnDef = mapped(
+    column("tc_multicluster_id", U32, "", "CMSSW cluster of the cell"),
+    "tc_multicluster_id",
+    "good_tc_multicluster_id",
+);
+
+/// Comparison of particles and clusters, one row per particle.
+pub const VALIDATION: &[ColumnDef] = &[
+    EVENT,
+    column("particle", I32, "", "row of the particle in its event"),
+    column("genen", F64, "GeV", "energy of the particle"),
+    column("geneta", F64, "", "pseudorapidity of the particle"),
+    column("genphi", F64, "rad", "azimuth of the particle"),
+    column("genpt", F64, "GeV", "transverse momentum of the particle, energy / cosh(eta)"),
+    column("tcallen", F64, "GeV", "energy of the cells"),
+    column("tcalleta", F64, "", "pt-weighted eta of the cells"),
+    column("tcallphi", F64, "rad", "pt-weighted phi of the cells"),
+    column("tcallpt", F64, "GeV", "transverse momentum of the cells"),
+    column("tcallresen", F64, "", "energy of the cells over that of the particle, minus 1"),
+    column("tcallreseta", F64, "", "eta of the cells minus that of the particle"),
+    column("tcallresphi", F64, "rad", "phi of the cells minus that of the particle"),
+    column("tcallrespt", F64, "", "pt of the cells over that of the particle, minus 1"),
+    column("clen", F64, "GeV", "energy of the leading cluster"),
+    column("cleta", F64, "", "eta of the leading cluster"),
+    column("clphi", F64, "rad", "phi of the leading cluster"),
+    column("clpt", F64, "GeV", "transverse momentum of the leading cluster"),
+    column("clresen", F64, "", "energy of the cluster over that of the particle, minus 1"),
+    column("clreseta", F64, "", "eta of the cluster minus that of the particle"),
+    column("clresphi", F64, "rad", "phi of the cluster minus that of the particle"),
+    column("clrespt", F64, "", "pt of the cluster over that of the particle, minus 1"),
+    column("nclusters", I64, "", "number of clusters"),
+];
+
+/// Leading cluster of every particle at every radius of a scan.
+pub const SCAN_ROWS: &[ColumnDef] = &[
+    EVENT,
+    column("coef", F64, "", "clustering radius in (x/z, y/z)"),
+    column("particle", I32, "", "row of the particle in its event"),
+    column("gen_en", F64, "GeV", "energy of the particle"),
+    column("gen_eta", F64, "", "pseudorapidity of the particle"),
+    column("gen_phi", F64, "rad", "azimuth of the particle"),
+    column("en", F64, "GeV", "energy of the leading cluster"),
+    column("eta", F64, "", "pseudorapidity of the leading cluster"),
+    column("phi", F64, "rad", "azimuth of the leading cluster"),
+    column("en_norm", F64, "", "energy of the cluster over that of the particle"),
+    column("pt_norm", F64, "", "transverse momentum of the cluster over that of the particle"),
+    column("nclusters", I64, "", "number of clusters of the particle"),
+    column("nother", I64, "", "number of clusters of the event that belong to no particle"),
+];
+
+/// One row per radius of a scan.
+pub const SCAN_POINTS: &[ColumnDef] = &[
+    column("coef", F64, "", "clustering radius in (x/z, y/z)"),
+    column("particles", I64, "", "number of particles"),
+    column("efficiency", F64, "", "particles with a cluster"),
+    column("efficiency_low", F64, "", "lower end of its 95 % interval"),
+    column("efficiency_high", F64, "", "upper end of its 95 % interval"),
+    column("en_mean", F64, "", "mean energy response"),
+    column("en_rms", F64, "", "its standard deviation over its mean"),
+    column("en_eff_rms", F64, "", "half of its shortest 68 % interval over its mean"),
+    column("en_gaussianity", F64, "", "|rms - effective rms| / rms"),
+    column("pt_mean", F64, "", "mean pt response"),
+    column("pt_rms", F64, "", "its standard deviation over its mean"),
+    column("pt_eff_rms", F64, "", "half of its shortest 68 % interval over its mean"),
+    column("pt_gaussianity", F64, "", "|rms - effective rms| / rms"),
+    column("nother", F64, "", "mean number of clusters per event that belong to no particle"),
 ];
 
 /// Column of `table` called `name`.

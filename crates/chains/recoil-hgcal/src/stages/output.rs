@@ -1,0 +1,129 @@
+//! Results to files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Schema, SchemaRef};
+use recoil_stage::StageError;
+use recoil_stage::error::Blame as _;
+use recoil_table::{Address, BatchWriter};
+
+use crate::data::columns::SAMPLE;
+use crate::data::{ColumnDef, ColumnType, EventBatch};
+
+/// Arrow type of a column.
+pub fn data_type(ty: ColumnType) -> DataType {
+    match ty {
+        ColumnType::I16 => DataType::Int16,
+        ColumnType::I32 => DataType::Int32,
+        ColumnType::I64 => DataType::Int64,
+        ColumnType::U32 => DataType::UInt32,
+        ColumnType::F32 => DataType::Float32,
+        ColumnType::F64 => DataType::Float64,
+        ColumnType::Text => DataType::Utf8,
+    }
+}
+
+/// Schema of a table with these columns.
+pub fn schema(columns: impl IntoIterator<Item = ColumnDef>) -> SchemaRef {
+    let fields: Vec<_> =
+        columns.into_iter().map(|c| recoil_table::field(c.name, data_type(c.ty), c.unit, c.doc)).collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// A table being written.
+pub struct Table {
+    schema: SchemaRef,
+    writer: Box<dyn BatchWriter>,
+    name: String,
+    samples: bool,
+    rows: u64,
+}
+
+impl Table {
+    /// Creates the table at `path`, with a `sample` column in front if `samples`.
+    pub fn create(
+        path: &Path,
+        name: &str,
+        columns: impl IntoIterator<Item = ColumnDef>,
+        samples: bool,
+    ) -> Result<Self, StageError> {
+        let columns: Vec<ColumnDef> = samples.then_some(SAMPLE).into_iter().chain(columns).collect();
+        let schema = schema(columns);
+        let doing = || format!("cannot write {name}");
+        let address = Address::of_path(path).output_error(doing())?;
+        let writer = recoil_table::create(&address, &schema).output_error(doing())?;
+        Ok(Self { schema, writer, name: name.to_owned(), samples, rows: 0 })
+    }
+
+    /// Creates a table whose rows belong to no event.
+    pub fn create_plain(
+        path: &Path,
+        name: &str,
+        columns: impl IntoIterator<Item = ColumnDef>,
+    ) -> Result<Self, StageError> {
+        Self::create(path, name, columns, false)
+    }
+
+    /// Appends rows of a table whose rows belong to no event.
+    pub fn write_plain(&mut self, columns: impl IntoIterator<Item = ArrayRef>) -> Result<(), StageError> {
+        self.append(columns.into_iter().collect())
+    }
+
+    /// Appends rows: `event` and `sample` from the events that own them (`offsets`), then `columns`.
+    pub fn write(
+        &mut self,
+        events: &EventBatch,
+        offsets: &[usize],
+        columns: impl IntoIterator<Item = ArrayRef>,
+    ) -> Result<(), StageError> {
+        let owners: Vec<usize> = offsets
+            .windows(2)
+            .enumerate()
+            .flat_map(|(i, pair)| std::iter::repeat_n(i, pair[1].saturating_sub(pair[0])))
+            .collect();
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        if self.samples {
+            let labels = owners.iter().map(|&i| events.sample.get(i).map_or("", String::as_str));
+            arrays.push(Arc::new(StringArray::from_iter_values(labels)));
+        }
+        let numbers = owners.iter().map(|&i| events.event.get(i).copied().unwrap_or_default());
+        arrays.push(Arc::new(Int64Array::from_iter_values(numbers)));
+        arrays.extend(columns);
+        self.append(arrays)
+    }
+
+    fn append(&mut self, arrays: Vec<ArrayRef>) -> Result<(), StageError> {
+        let doing = || format!("cannot write {}", self.name);
+        let records = RecordBatch::try_new(self.schema.clone(), arrays).internal_error(doing())?;
+        self.rows += records.num_rows() as u64;
+        self.writer.write(&records).output_error(doing())
+    }
+
+    /// Completes the file; returns the number of rows.
+    pub fn finish(self, provenance: &str) -> Result<u64, StageError> {
+        self.writer.finish(Some(provenance)).output_error(format!("cannot write {}", self.name))?;
+        Ok(self.rows)
+    }
+}
+
+/// A column of short whole numbers.
+pub fn shorts(values: impl IntoIterator<Item = i16>) -> ArrayRef {
+    Arc::new(Int16Array::from_iter_values(values))
+}
+
+/// A column of whole numbers.
+pub fn ints(values: impl IntoIterator<Item = i32>) -> ArrayRef {
+    Arc::new(Int32Array::from_iter_values(values))
+}
+
+/// A column of long whole numbers.
+pub fn longs(values: impl IntoIterator<Item = i64>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(values))
+}
+
+/// A column of numbers.
+pub fn floats(values: &[f64]) -> ArrayRef {
+    Arc::new(Float64Array::from(values.to_vec()))
+}

@@ -1,7 +1,8 @@
 use recoil_hgcal::chain::{Chain, ChainConfig, ChainOutput};
 use recoil_hgcal::cluster::{ClusterAlgorithm, Radius};
-use recoil_hgcal::data::EventBatch;
+use recoil_hgcal::data::{EventBatch, TriggerCell};
 use recoil_hgcal::fill::{Binning, Endcap, Histogram};
+use recoil_hgcal::seed::{Interpolation, SeedAlgorithm};
 use recoil_hgcal::smooth::Kernel;
 
 use crate::frame::{Frame, Mismatches, events};
@@ -251,5 +252,77 @@ fn the_number_of_threads_changes_nothing() {
     assert_eq!(one.events(), 52);
     for threads in [2, 3, 7] {
         assert_eq!(one, run(threads), "{threads} threads");
+    }
+}
+
+#[test]
+fn the_negative_endcap_mirrors_the_positive_one() {
+    let events = events();
+    let mut both = EventBatch::default();
+    for i in 0..events.len() {
+        let cells = events.event_cells(i);
+        for c in 0..cells.len() {
+            let cell = cells.get(c).unwrap();
+            both.cells.push(cell);
+            both.cells.push(TriggerCell { z: -cell.z, eta: -cell.eta, ..cell });
+        }
+        both.finish_event(events.event[i]);
+    }
+    let chain = Chain::new(&ChainConfig::default()).unwrap();
+    let (one, two) = (chain.run(&events).unwrap(), chain.run(&both).unwrap());
+    assert_eq!(two.clusters.len(), 2 * one.clusters.len());
+    for i in 0..events.len() {
+        let (a, b) = (ChainOutput::rows(&one.cluster_offsets, i), ChainOutput::rows(&two.cluster_offsets, i));
+        let n = a.len();
+        for (k, c) in a.enumerate() {
+            let (p, m) = (b.start + k, b.start + n + k);
+            assert_eq!(one.clusters.energy[c], two.clusters.energy[p]);
+            assert_eq!(one.clusters.energy[c], two.clusters.energy[m]);
+            assert_eq!((two.clusters.eta[m], two.clusters.z[m]), (-one.clusters.eta[c], -one.clusters.z[c]));
+            assert_eq!((two.clusters.phi[m], two.clusters.rz[m]), (one.clusters.phi[c], one.clusters.rz[c]));
+        }
+        let seeds = ChainOutput::rows(&two.seed_offsets, i);
+        let half = seeds.len() / 2;
+        assert!(seeds.clone().take(half).all(|s| two.seeds.zside[s] == 1));
+        assert!(seeds.skip(half).all(|s| two.seeds.zside[s] == -1));
+    }
+}
+
+#[test]
+fn every_seeding_and_clustering_algorithm_works() {
+    let events = events();
+    let run = |seeding: SeedAlgorithm, interpolation: Interpolation, algorithm: ClusterAlgorithm| {
+        let mut config = config(Kernel::Default, 1, algorithm);
+        config.seed.algorithm = seeding;
+        config.seed.interpolation = interpolation;
+        Chain::new(&config).unwrap().run(&events).unwrap()
+    };
+    let count = |seeding, interpolation| run(seeding, interpolation, ClusterAlgorithm::MinDistance).seeds.len();
+    let window = count(SeedAlgorithm::Window, Interpolation::First);
+    let maxima = count(SeedAlgorithm::HistoMax, Interpolation::First);
+    let threshold = count(SeedAlgorithm::HistoThreshold, Interpolation::First);
+    let secondary = count(SeedAlgorithm::HistoSecondaryMax, Interpolation::First);
+    let first = count(SeedAlgorithm::HistoInterpolatedMax, Interpolation::First);
+    let second = count(SeedAlgorithm::HistoInterpolatedMax, Interpolation::Second);
+    println!(
+        "window {window}, maxima {maxima}, secondary {secondary}, threshold {threshold}, interpolated {first}, {second}"
+    );
+    assert!(maxima <= window && window < threshold);
+    assert!(maxima <= secondary && secondary < threshold);
+    assert!(first > 0 && second > 0);
+
+    // sharing a cell keeps its transverse momentum
+    let split = run(SeedAlgorithm::HistoThreshold, Interpolation::First, ClusterAlgorithm::EnergySplit);
+    let nearest = run(SeedAlgorithm::HistoThreshold, Interpolation::First, ClusterAlgorithm::MinDistance);
+    assert!(split.assignment.len() > nearest.assignment.len());
+    for i in 0..events.len() {
+        let rows = ChainOutput::rows(&split.assignment_offsets, i);
+        let mut parts = vec![0.0; events.event_cells(i).len()];
+        for a in rows {
+            parts[split.assignment.cell[a] as usize] += split.assignment.fraction[a];
+        }
+        let taken = parts.iter().filter(|&&p| p > 0.0).count();
+        assert!(parts.iter().all(|&p| p == 0.0 || (p - 1.0).abs() < 1e-12));
+        assert_eq!(taken, ChainOutput::rows(&nearest.assignment_offsets, i).len());
     }
 }

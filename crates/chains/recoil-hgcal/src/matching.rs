@@ -105,7 +105,7 @@ mod tests {
             &MatchConfig::default(),
             &particles,
             &[2.01, 2.0, 2.09, 2.0, 2.0],
-            &[-3.14, 3.12, 3.13, 1.0, 3.13],
+            &[-3.13, 3.12, 3.13, 1.0, 3.13],
             &[30.0, 60.0, 90.0, 200.0, 60.0],
         );
         assert_eq!(matched[0], Matched { leading: Some(1), clusters: vec![0, 1, 4] });

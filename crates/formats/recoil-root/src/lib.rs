@@ -33,7 +33,7 @@
 //! | `tree` | branches, their layouts, baskets, columns |
 //! | `hist` | histograms and profiles |
 //! | `chain` | the same tree in many files |
-//! | [`write`] | all of this in the other direction |
+//! | [`mod@write`] | all of this in the other direction |
 //!
 //! Nothing in a file is believed: counts and sizes are checked against the bytes that are there before anything is
 //! allocated, and every failure says where it happened ([`Place`]).

@@ -204,6 +204,9 @@ pub enum Error {
     /// A selection that cannot be understood.
     #[error(transparent)]
     Selection(#[from] crate::select::SelectError),
+    /// A ROOT file that cannot be read or written.
+    #[error(transparent)]
+    Root(#[from] recoil_root::Error),
     /// Files that should form one table do not agree.
     #[error("{file}: column '{column}' {message} (first file: {first})")]
     Disagreement {

@@ -27,27 +27,37 @@
 
 mod address;
 mod batch;
+mod contents;
+pub mod csv;
 mod error;
+mod filled;
 mod group;
 mod jagged;
+mod many;
 mod number;
+pub mod numpy;
 pub mod parquet;
+pub mod root;
 pub mod select;
 mod shape;
 mod stream;
+mod text;
 mod types;
 
 use arrow_schema::SchemaRef;
 
 pub use address::{Address, Format};
 pub use batch::{Batch, concat};
+pub use contents::{Object, contents};
 pub use error::{Error, Hint, Result};
 pub use group::Groups;
 pub use jagged::{Jagged, Nested};
+pub use many::{ChainReader, addresses};
 pub use number::{Number, Value};
 pub use select::{Filter, SelectError, Selection, open_selected, select};
 pub use shape::{explode, implode};
 pub use stream::{BatchReader, BatchWriter, MemoryReader, ReadOptions};
+pub use text::Cells;
 pub use types::{DOC, PROVENANCE, UNIT, doc, field, fixed_of, list_of, type_name, unit};
 
 /// Opens the table `FILE` or `FILE:NAME`; the extension tells the format.
@@ -57,21 +67,33 @@ pub fn open(address: &str, options: &ReadOptions) -> Result<Box<dyn BatchReader>
 
 /// Opens the table at `address`.
 pub fn open_at(address: &Address, options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
-    match address.format {
-        Format::Parquet => Ok(Box::new(parquet::ParquetReader::open(&address.path, options)?)),
-        _ => Err(Error::UnknownFormat { file: address.to_string() }),
-    }
+    let path = &address.path;
+    Ok(match address.format {
+        Format::Parquet => Box::new(parquet::ParquetReader::open(path, options)?),
+        Format::Csv => Box::new(csv::CsvReader::open(path, false, options)?),
+        Format::CsvGz => Box::new(csv::CsvReader::open(path, true, options)?),
+        Format::Npy | Format::Npz => Box::new(numpy::NumpyReader::open(address, options)?),
+        Format::Root => Box::new(root::RootReader::open(address, options)?),
+    })
 }
 
-/// All columns of the table at `address`, whatever `options` asks for.
-pub(crate) fn table_schema(address: &Address, options: &ReadOptions) -> Result<SchemaRef> {
-    Ok(open_at(address, &ReadOptions { columns: None, ..options.clone() })?.schema())
+/// Opens several tables of the same columns as one.
+pub fn open_all(addresses: &[Address], options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
+    match addresses {
+        [only] => open_at(only, options),
+        several => Ok(Box::new(ChainReader::open(several, options)?)),
+    }
 }
 
 /// Creates the table at `address` for rows of `schema`, overwriting a file that is there.
 pub fn create(address: &Address, schema: &SchemaRef) -> Result<Box<dyn BatchWriter>> {
-    match address.format {
-        Format::Parquet => Ok(Box::new(parquet::ParquetWriter::create(&address.path, schema)?)),
-        _ => Err(Error::UnknownFormat { file: address.to_string() }),
-    }
+    let path = &address.path;
+    Ok(match address.format {
+        Format::Parquet => Box::new(parquet::ParquetWriter::create(path, schema)?),
+        Format::Csv => Box::new(csv::CsvWriter::create(path, false, schema)?),
+        Format::CsvGz => Box::new(csv::CsvWriter::create(path, true, schema)?),
+        Format::Npy => Box::new(numpy::NpyWriter::create(path, schema)?),
+        Format::Npz => Box::new(numpy::NpzWriter::create(path, schema)?),
+        Format::Root => Box::new(root::RootWriter::create(address, schema)?),
+    })
 }

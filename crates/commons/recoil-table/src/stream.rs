@@ -66,6 +66,11 @@ pub trait BatchReader: Send {
         None
     }
 
+    /// What the file holds beside the columns that are read, and why it is left out.
+    fn skipped(&self) -> &[String] {
+        &[]
+    }
+
     /// The next rows, or `None` behind the last one.
     fn next_batch(&mut self) -> Result<Option<Batch>>;
 

@@ -1,5 +1,6 @@
 //! Reading Parquet in batches of bounded size.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -134,12 +135,27 @@ fn row_bytes(metadata: &ParquetMetaData, mask: &ProjectionMask) -> u64 {
     metadata.row_groups().iter().map(group_bytes).max().unwrap_or(0)
 }
 
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside of the decoder, where a panic becomes an error. A panic hook can ask for it before it
+/// tells anybody.
+pub fn is_decoding() -> bool {
+    DECODING.get()
+}
+
 /// Runs a call into the decoder of foreign bytes, turning a panic in it into an error.
 ///
-/// The `parquet` crate checks most of what it reads, but some damaged files still reach an assertion or an index out
-/// of range inside of it. Nothing of ours is changed half-way when that happens: a reader that has failed is only
-/// dropped.
+/// The `parquet` and `arrow-ipc` crates check most of what they read, but damaged files reach panics in them (such as
+/// "Int type with bit width of 51 and signed of false not supported" for a damaged schema). Nothing of ours is left
+/// half-changed when that happens: a reader that has failed is only dropped.
 fn guarded<T>(file: &str, call: impl FnOnce() -> Result<T>) -> Result<T> {
+    DECODING.set(true);
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
-    caught.unwrap_or_else(|_| Err(malformed(file, "the decoder cannot make sense of it")))
+    DECODING.set(false);
+    caught.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(malformed(file, text.unwrap_or("the decoder cannot make sense of it")))
+    })
 }

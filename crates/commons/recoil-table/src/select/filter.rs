@@ -138,32 +138,32 @@ pub fn select(reader: Box<dyn BatchReader>, selection: &Selection) -> Result<Box
     Ok(Box::new(SelectReader { inner: reader, filter, schema, keep }))
 }
 
-/// Opens a table, reading only the columns that `options` names and those that the selection needs, and delivers the
+/// Opens tables as one, reading only the columns that `options` names and those that the selection needs, and delivers the
 /// former of the rows that pass.
 pub fn open_selected(
-    address: &Address,
+    addresses: &[Address],
     options: &ReadOptions,
     selection: Option<&Selection>,
 ) -> Result<Box<dyn BatchReader>> {
     let (Some(selection), Some(wanted)) = (selection, &options.columns) else {
-        let reader = crate::open_at(address, options)?;
+        let reader = crate::open_all(addresses, options)?;
         return match selection {
             Some(selection) => select(reader, selection),
             None => Ok(reader),
         };
     };
-    let whole = crate::table_schema(address, options)?;
+    let whole = crate::open_all(addresses, &ReadOptions { columns: None, ..options.clone() })?.schema();
     selection.filter(&whole)?;
     let mut read = wanted.clone();
     read.extend(selection.columns(&whole).into_iter().filter(|name| !wanted.contains(name)));
-    let inner = crate::open_at(address, &ReadOptions { columns: Some(read), ..options.clone() })?;
+    let inner = crate::open_all(addresses, &ReadOptions { columns: Some(read), ..options.clone() })?;
     let keep: Vec<usize> = (0..wanted.len()).collect();
     let filter = selection.filter(&inner.schema())?;
     let schema = Arc::new(
         inner
             .schema()
             .project(&keep)
-            .map_err(|error| Error::Unsupported { file: address.to_string(), message: error.to_string() })?,
+            .map_err(|error| Error::Unsupported { file: inner.file().to_string(), message: error.to_string() })?,
     );
     Ok(Box::new(SelectReader { inner, filter, schema, keep }))
 }

@@ -26,7 +26,7 @@ pub struct CsvWriter {
 
 enum Out {
     Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl CsvWriter {
@@ -42,7 +42,11 @@ impl CsvWriter {
             }
         }
         let created = BufWriter::new(File::create(path).map_err(|error| Error::io(&file, error))?);
-        let out = if gzip { Out::Gzip(GzEncoder::new(created, Compression::default())) } else { Out::Plain(created) };
+        let out = if gzip {
+            Out::Gzip(Box::new(GzEncoder::new(created, Compression::default())))
+        } else {
+            Out::Plain(created)
+        };
         let mut writer = Self { file, out, line: String::new() };
         let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         for (index, name) in names.iter().enumerate() {

@@ -216,7 +216,7 @@ impl Stream {
         }
         let axes: Vec<usize> = self.header.shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
         let mut turned = Vec::with_capacity(stored.len());
-        let total = if size == 0 { 0 } else { stored.len() / size };
+        let total = stored.len().checked_div(size).unwrap_or(0);
         for index in 0..total {
             // the place of the element with this row-major number when the first axis runs fastest
             let (mut rest, mut coordinates) = (index, Vec::with_capacity(axes.len()));

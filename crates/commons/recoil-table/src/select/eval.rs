@@ -35,28 +35,28 @@ pub(crate) struct Block<'a> {
 /// Blocks that are not in use.
 #[derive(Default)]
 pub(crate) struct Pool {
-    floats: Vec<Box<[f64; BLOCK]>>,
-    ints: Vec<Box<[i64; BLOCK]>>,
-    bools: Vec<Box<[bool; BLOCK]>>,
+    floats: Vec<Vec<f64>>,
+    ints: Vec<Vec<i64>>,
+    bools: Vec<Vec<bool>>,
 }
 
 impl Pool {
-    fn with_floats<T>(&mut self, call: impl FnOnce(&mut Self, &mut [f64; BLOCK]) -> T) -> T {
-        let mut block = self.floats.pop().unwrap_or_else(|| Box::new([0.0; BLOCK]));
+    fn with_floats<T>(&mut self, call: impl FnOnce(&mut Self, &mut [f64]) -> T) -> T {
+        let mut block = self.floats.pop().unwrap_or_else(|| vec![0.0; BLOCK]);
         let result = call(self, &mut block);
         self.floats.push(block);
         result
     }
 
-    fn with_ints<T>(&mut self, call: impl FnOnce(&mut Self, &mut [i64; BLOCK]) -> T) -> T {
-        let mut block = self.ints.pop().unwrap_or_else(|| Box::new([0; BLOCK]));
+    fn with_ints<T>(&mut self, call: impl FnOnce(&mut Self, &mut [i64]) -> T) -> T {
+        let mut block = self.ints.pop().unwrap_or_else(|| vec![0; BLOCK]);
         let result = call(self, &mut block);
         self.ints.push(block);
         result
     }
 
-    fn with_bools<T>(&mut self, call: impl FnOnce(&mut Self, &mut [bool; BLOCK]) -> T) -> T {
-        let mut block = self.bools.pop().unwrap_or_else(|| Box::new([false; BLOCK]));
+    fn with_bools<T>(&mut self, call: impl FnOnce(&mut Self, &mut [bool]) -> T) -> T {
+        let mut block = self.bools.pop().unwrap_or_else(|| vec![false; BLOCK]);
         let result = call(self, &mut block);
         self.bools.push(block);
         result

@@ -190,3 +190,7 @@ fn show_plan(prepared: &Prepared, as_json: bool) -> Result<(), StageError> {
     }
     print::data(&text)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;

@@ -5,6 +5,7 @@
 //! [`columns`], which also names the branches of the CMSSW ntuple and of the skim that hold the same quantity.
 
 pub mod columns;
+pub mod primitives;
 
 pub use columns::{ColumnDef, ColumnType};
 

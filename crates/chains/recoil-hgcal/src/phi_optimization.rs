@@ -64,8 +64,6 @@ impl Region {
 pub struct PhiOptimizationConfig {
     /// Cells that may move: `Si`, `ECAL`, `HCAL`, `MaxShower`, `ExcludeMaxShower` or `All`.
     pub region: Region,
-    /// Smoothness at which a bin is left alone, relative to its start: 0 flattens completely, 1 moves nothing.
-    pub ipar: f64,
     /// Number of bins in R/z.
     pub rz_bins: u32,
     /// Lower end of R/z; cells outside the range do not move.
@@ -84,7 +82,6 @@ impl Default for PhiOptimizationConfig {
     fn default() -> Self {
         Self {
             region: Region::Si,
-            ipar: 0.0,
             rz_bins: 42,
             rz_min: 0.076,
             rz_max: 0.58,
@@ -110,9 +107,6 @@ impl PhiOptimizationConfig {
         }
         if !(3..=100_000).contains(&self.phi_bins) {
             return fail("phi_bins", format!("{} is not between 3 and 100000", self.phi_bins));
-        }
-        if !(self.ipar >= 0.0 && self.ipar.is_finite()) {
-            return fail("ipar", format!("{} is not a number from 0 upwards", self.ipar));
         }
         if !(self.edge_distance_rad >= 0.0 && self.edge_distance_rad < TAU / f64::from(self.phi_bins)) {
             return fail("edge_distance_rad", format!("{} is not inside a bin", self.edge_distance_rad));
@@ -174,12 +168,14 @@ fn wrap(phi: f64) -> f64 {
 }
 
 /// Optimises the azimuths of the cells of `map`. Rows of R/z bins are independent and run in parallel; each has its own
-/// random stream, so that the result does not depend on the number of threads.
+/// random stream, so that the result does not depend on the number of threads. `ipar` is the smoothness at which a bin is
+/// left alone, relative to its start: 0 flattens completely, 1 moves nothing.
 ///
 /// # Errors
 /// When a value of the configuration is not usable.
-pub fn optimize(map: &CellMap, config: &PhiOptimizationConfig, seed: Seed) -> Result<PhiOptimization> {
+pub fn optimize(map: &CellMap, config: &PhiOptimizationConfig, ipar: f64, seed: Seed) -> Result<PhiOptimization> {
     config.check()?;
+    check_ipar(ipar)?;
     let seed = seed.named("phi optimisation");
     let rz_step = (config.rz_max - config.rz_min) / f64::from(config.rz_bins);
     let mut rows: Vec<Vec<(f64, usize)>> = vec![Vec::new(); config.rz_bins as usize];
@@ -194,14 +190,9 @@ pub fn optimize(map: &CellMap, config: &PhiOptimizationConfig, seed: Seed) -> Re
     let results: Vec<(Vec<(usize, f64)>, MoveStatistics)> = rows
         .into_par_iter()
         .enumerate()
-        .map(|(r, cells)| optimize_row(map, config, cells, seed.indexed(r as u64)))
+        .map(|(r, cells)| optimize_row(map, (config, ipar), cells, seed.indexed(r as u64)))
         .collect();
-    let mut out = PhiOptimization {
-        ipar: config.ipar,
-        phi: map.phi.clone(),
-        moved: vec![],
-        statistics: MoveStatistics::default(),
-    };
+    let mut out = PhiOptimization { ipar, phi: map.phi.clone(), moved: vec![], statistics: MoveStatistics::default() };
     let total = &mut out.statistics;
     for (moves, row) in results {
         total.cells += row.cells;
@@ -236,7 +227,7 @@ pub fn optimize(map: &CellMap, config: &PhiOptimizationConfig, seed: Seed) -> Re
 /// One row: new azimuths of the moved cells, and its share of the statistics (roughness as sums of squares).
 fn optimize_row(
     map: &CellMap,
-    config: &PhiOptimizationConfig,
+    (config, ipar): (&PhiOptimizationConfig, f64),
     mut cells: Vec<(f64, usize)>,
     seed: Seed,
 ) -> (Vec<(usize, f64)>, MoveStatistics) {
@@ -248,7 +239,7 @@ fn optimize_row(
         row.push(bin_of(phi), cell);
     }
     let before = row.counts();
-    let outcome = rearrange(&mut row, config.ipar, config.idle_sweeps, &mut seed.rng());
+    let outcome = rearrange(&mut row, ipar, config.idle_sweeps, &mut seed.rng());
     let mut moves = Vec::new();
     for (bin, cell) in row.cells() {
         let Some(&old) = map.phi.get(cell) else { continue };
@@ -286,7 +277,18 @@ fn square_differences(counts: &[usize]) -> f64 {
 /// # Errors
 /// When a value is not usable.
 pub fn scan(map: &CellMap, config: &PhiOptimizationConfig, ipar: &[f64], seed: Seed) -> Result<Vec<PhiOptimization>> {
-    ipar.par_iter().map(|&ipar| optimize(map, &PhiOptimizationConfig { ipar, ..config.clone() }, seed)).collect()
+    ipar.par_iter().map(|&ipar| optimize(map, config, ipar, seed)).collect()
+}
+
+/// Checks a value of `ipar`.
+///
+/// # Errors
+/// When it is negative or not a number.
+pub fn check_ipar(ipar: f64) -> Result<()> {
+    if ipar >= 0.0 && ipar.is_finite() {
+        return Ok(());
+    }
+    Err(HgcalError::Config { key: "ipar", reason: format!("{ipar} is not a number from 0 upwards") })
 }
 
 /// New azimuths by the address of the cell.
@@ -365,7 +367,7 @@ mod tests {
     fn moved_cells_lie_in_their_new_bin_and_others_stay() {
         let map = ring();
         let config = PhiOptimizationConfig { region: Region::MaxShower, ..PhiOptimizationConfig::default() };
-        let result = optimize(&map, &config, Seed::new(1)).unwrap();
+        let result = optimize(&map, &config, 0.0, Seed::new(1)).unwrap();
         let moved: std::collections::BTreeSet<usize> = result.moved.iter().copied().collect();
         assert_eq!(moved.len(), result.moved.len());
         let step = TAU / 216.0;
@@ -385,7 +387,7 @@ mod tests {
         let map = ring();
         let run = |threads, seed| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| optimize(&map, &PhiOptimizationConfig::default(), Seed::new(seed)).unwrap())
+            pool.install(|| optimize(&map, &PhiOptimizationConfig::default(), 0.0, Seed::new(seed)).unwrap())
         };
         let one = run(1, 4);
         assert_eq!(one, run(3, 4));
@@ -395,7 +397,7 @@ mod tests {
     #[test]
     fn a_table_changes_the_azimuth_of_events_in_both_endcaps() {
         let map = ring();
-        let result = optimize(&map, &PhiOptimizationConfig::default(), Seed::new(1)).unwrap();
+        let result = optimize(&map, &PhiOptimizationConfig::default(), 0.0, Seed::new(1)).unwrap();
         let table = PhiTable::new(&map, &result);
         let i = result.moved[0];
         let mut cells = TriggerCellColumns::default();
@@ -420,9 +422,9 @@ mod tests {
     #[test]
     fn unusable_values_are_named() {
         let map = CellMap::default();
-        let config = PhiOptimizationConfig { ipar: -1.0, ..PhiOptimizationConfig::default() };
-        assert!(optimize(&map, &config, Seed::new(1)).unwrap_err().to_string().contains("ipar"));
+        let config = PhiOptimizationConfig::default();
+        assert!(optimize(&map, &config, -1.0, Seed::new(1)).unwrap_err().to_string().contains("ipar"));
         let config = PhiOptimizationConfig { phi_bins: 0, ..PhiOptimizationConfig::default() };
-        assert!(optimize(&map, &config, Seed::new(1)).is_err());
+        assert!(optimize(&map, &config, 0.0, Seed::new(1)).is_err());
     }
 }

@@ -12,7 +12,7 @@
 //! use recoil_stage::seed::Seed;
 //! let simulator = Simulator::new(&SimulationConfig::default())?;
 //! let batch = simulator.batch(Seed::new(1), 0..3);
-//! assert_eq!((batch.cells.len(), batch.gen_particles.len()), (3, 3));
+//! assert_eq!((batch.cells.len(), batch.particles.particles.len()), (3, 3));
 //! assert!(batch.cells.event_cells(0).len() > 50);
 //! # Ok::<(), recoil_hgcal::error::HgcalError>(())
 //! ```
@@ -26,7 +26,7 @@ mod spots;
 
 pub use config::{BackgroundConfig, Endcaps, Interval, Particle, ShowerConfig, SimulationConfig};
 
-use crate::data::{EventBatch, GenColumns, GenParticles, TriggerCell};
+use crate::data::{EventBatch, GenBatch, GenParticles, TriggerCell};
 use crate::energy::calibration;
 use crate::error::Result;
 use crate::geometry::CellMap;
@@ -64,7 +64,7 @@ pub struct FileClusters {
 }
 
 /// Simulated events.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SimulatedBatch {
     /// Trigger cells, with sub-detector.
     pub cells: EventBatch,
@@ -73,38 +73,21 @@ pub struct SimulatedBatch {
     /// Index of the generated particle that left most energy in each trigger cell; -1 for pile-up and noise (ntuple branch
     /// `tc_genparticle_index`).
     pub cell_particle: Vec<i32>,
-    /// Generated particles of all events, back to back.
-    pub gen_particles: GenColumns,
-    /// Stand-ins for CMSSW clusters: one per generated particle, with 0.95 of its energy and directions smeared by 0.002.
+    /// Generated particles.
+    pub particles: GenBatch,
+    /// Stand-ins for CMSSW clusters: one per generated particle, in the same order, with 0.95 of its energy and directions
+    /// smeared by 0.002.
     pub clusters: FileClusters,
-    /// Particles (and clusters) of event `i` are `gen_offsets[i]..gen_offsets[i + 1]`.
-    pub gen_offsets: Vec<usize>,
-}
-
-impl Default for SimulatedBatch {
-    fn default() -> Self {
-        Self {
-            cells: EventBatch::default(),
-            cell_sim_energy: vec![],
-            cell_particle: vec![],
-            gen_particles: GenColumns::default(),
-            clusters: FileClusters::default(),
-            gen_offsets: vec![0],
-        }
-    }
 }
 
 impl SimulatedBatch {
     /// Generated particles of event `i`; none past the end.
     pub fn event_particles(&self, i: usize) -> GenParticles<'_> {
-        match (self.gen_offsets.get(i), self.gen_offsets.get(i + 1)) {
-            (Some(&start), Some(&end)) => self.gen_particles.slice(start..end),
-            _ => GenParticles::default(),
-        }
+        self.particles.event_particles(i)
     }
 
     fn append(&mut self, other: Self) {
-        let (cells, particles) = (self.cells.cells.len(), self.gen_particles.len());
+        let (cells, particles) = (self.cells.cells.len(), self.particles.particles.len());
         self.cells.event.extend(other.cells.event);
         self.cells.offsets.extend(other.cells.offsets.iter().skip(1).map(|offset| offset + cells));
         let (to, from) = (&mut self.cells.cells, other.cells.cells);
@@ -132,17 +115,19 @@ impl SimulatedBatch {
         }
         self.cell_sim_energy.extend(other.cell_sim_energy);
         self.cell_particle.extend(other.cell_particle);
-        self.gen_particles.pid.extend(other.gen_particles.pid);
-        self.gen_particles.eta.extend(other.gen_particles.eta);
-        self.gen_particles.phi.extend(other.gen_particles.phi);
-        self.gen_particles.energy.extend(other.gen_particles.energy);
-        self.gen_particles.pt.extend(other.gen_particles.pt);
+        self.particles.event.extend(other.particles.event);
+        self.particles.offsets.extend(other.particles.offsets.iter().skip(1).map(|offset| offset + particles));
+        let (to, from) = (&mut self.particles.particles, other.particles.particles);
+        to.pid.extend(from.pid);
+        to.eta.extend(from.eta);
+        to.phi.extend(from.phi);
+        to.energy.extend(from.energy);
+        to.pt.extend(from.pt);
         self.clusters.eta.extend(other.clusters.eta);
         self.clusters.phi.extend(other.clusters.phi);
         self.clusters.energy.extend(other.clusters.energy);
         self.clusters.pt.extend(other.clusters.pt);
         self.clusters.id.extend(other.clusters.id);
-        self.gen_offsets.extend(other.gen_offsets.iter().skip(1).map(|offset| offset + particles));
     }
 }
 
@@ -240,8 +225,9 @@ impl Simulator {
             background::fire_cells(&self.detector, deposits, &mut rng, &self.config);
             self.read_out(f64::from(zside), deposits, batch);
         }
-        batch.cells.finish_event(i64::try_from(event).unwrap_or(i64::MAX));
-        batch.gen_offsets.push(batch.gen_particles.len());
+        let number = i64::try_from(event).unwrap_or(i64::MAX);
+        batch.cells.finish_event(number);
+        batch.particles.finish_event(number);
     }
 
     /// One generated particle, its shower, and its stand-in cluster.
@@ -255,15 +241,15 @@ impl Simulator {
 
         let sign = f64::from(zside);
         let phi = if zside > 0 { phi } else { wrap(std::f64::consts::PI - phi) };
-        batch.gen_particles.push(config.particle.pdg(), sign * eta, phi, energy, pt);
+        batch.particles.particles.push(config.particle.pdg(), sign * eta, phi, energy, pt);
         let [smear_eta, smear_phi] = [0; 2].map(|_| STAND_IN_SMEARING * rng.sample::<f64, _>(StandardNormal));
-        let first = batch.gen_offsets.last().copied().unwrap_or(0);
+        let first = batch.particles.offsets.last().copied().unwrap_or(0);
         let clusters = &mut batch.clusters;
         clusters.eta.push(sign * eta + smear_eta);
         clusters.phi.push(wrap(phi + smear_phi));
         clusters.energy.push(STAND_IN_RESPONSE * energy);
         clusters.pt.push(STAND_IN_RESPONSE * pt);
-        clusters.id.push((batch.gen_particles.len() - first) as u32);
+        clusters.id.push((batch.particles.particles.len() - first) as u32);
     }
 
     fn shower(&self, particle: Particle, energy: f64, eta: f64, phi: f64, rng: &mut Rng, deposits: &mut Deposits) {

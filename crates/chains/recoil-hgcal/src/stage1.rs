@@ -156,6 +156,11 @@ impl Stage1 {
         self.max_cells.len()
     }
 
+    /// Largest number of cells that pass, per R/z bin.
+    pub fn limits(&self) -> &[u32] {
+        &self.max_cells
+    }
+
     /// The bin of a cell at (x, y, z) \[cm\].
     pub fn bin(&self, x: f64, y: f64, z: f64) -> Stage1Bin {
         let rz = (x.hypot(y) / z.abs()).clamp(self.rz_min, self.rz_max) - self.rz_min;

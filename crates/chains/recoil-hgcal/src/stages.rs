@@ -3,13 +3,19 @@
 pub mod bench;
 pub mod cells;
 pub mod coarse;
+pub mod geometry;
 pub mod grouped;
+pub mod optimize_phi;
 pub mod output;
 pub mod particles;
 pub mod run;
 pub mod scan_radius;
+pub mod shapes;
+pub mod simulation;
 pub mod skim;
+pub mod stage_one;
 pub mod steps;
+pub mod towers;
 pub mod validate;
 
 use recoil_stage::AnyStage;
@@ -22,17 +28,30 @@ pub const TABLES: &[&str] = &["parquet", "root", "csv", "npz"];
 /// All stages of this file's folder, in the order of the chain.
 pub fn all() -> Vec<Box<dyn AnyStage>> {
     vec![
+        Box::new(simulation::Simulate),
+        Box::new(geometry::Geometry),
         Box::new(skim::Skim),
+        Box::new(stage_one::StageOne),
         Box::new(run::RunChain),
         Box::new(steps::Fill),
         Box::new(steps::Smooth),
         Box::new(steps::Seed),
         Box::new(steps::Cluster),
         Box::new(coarse::CoarseSeed),
+        Box::new(shapes::ShapesStage),
+        Box::new(towers::Towers),
         Box::new(validate::Validate),
         Box::new(scan_radius::ScanRadius),
+        Box::new(optimize_phi::OptimizePhi),
         Box::new(bench::Bench),
     ]
+}
+
+/// The same for a configuration that is the part `prefix` of the stage's.
+pub(crate) fn problems_in<T>(prefix: &str, checked: Result<T, HgcalError>) -> Vec<recoil_stage::Problem> {
+    let mut found = problems(checked);
+    found.iter_mut().for_each(|problem| problem.key = format!("{prefix}.{}", problem.key));
+    found
 }
 
 /// What the check of a configuration found, as the configuration reader wants it.

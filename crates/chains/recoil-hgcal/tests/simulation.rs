@@ -73,8 +73,8 @@ fn one_seed_gives_the_same_events_whatever_the_number_of_threads_and_the_cut_int
     let a = one.install(|| simulator.batch(Seed::new(5), 10..40));
     let b = three.install(|| simulator.batch(Seed::new(5), 10..40));
     assert_eq!(
-        (&a.cells.cells, &a.cells.offsets, &a.gen_particles),
-        (&b.cells.cells, &b.cells.offsets, &b.gen_particles)
+        (&a.cells.cells, &a.cells.offsets, &a.particles.particles),
+        (&b.cells.cells, &b.cells.offsets, &b.particles.particles)
     );
     assert_eq!((&a.clusters, &a.cell_particle), (&b.clusters, &b.cell_particle));
     let tail = simulator.batch(Seed::new(5), 37..40);
@@ -82,7 +82,7 @@ fn one_seed_gives_the_same_events_whatever_the_number_of_threads_and_the_cut_int
     assert_eq!(tail.event_particles(2).phi, a.event_particles(29).phi);
     assert_eq!((a.event_particles(0).len(), a.cells.event), (4, (10..40).collect::<Vec<i64>>()));
     let other = simulator.batch(Seed::new(6), 10..40);
-    assert_ne!(other.gen_particles, a.gen_particles);
+    assert_ne!(other.particles.particles, a.particles.particles);
 }
 
 #[test]

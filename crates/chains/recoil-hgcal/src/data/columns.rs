@@ -35,7 +35,7 @@ pub struct ColumnDef {
     pub skim: Option<&'static str>,
 }
 
-const fn column(name: &'static str, ty: ColumnType, unit: &'static str, doc: &'static str) -> ColumnDef {
+pub(crate) const fn column(name: &'static str, ty: ColumnType, unit: &'static str, doc: &'static str) -> ColumnDef {
     ColumnDef { name, ty, unit, doc, ntuple: None, skim: None }
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn command(stage: &dyn AnyStage, word: &'static str, full: bool) -> C
         );
     }
     match description.output {
-        OutputKind::File { doc, formats } if formats.is_empty() => {
+        OutputKind::File { doc, formats: [] } => {
             command = command.arg(options::output("FILE", format!("Output: {doc}")));
         }
         OutputKind::File { doc, formats } => {

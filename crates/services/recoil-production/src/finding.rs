@@ -46,3 +46,36 @@ pub struct Finding {
     #[serde(flatten)]
     pub location: Location,
 }
+
+impl Finding {
+    /// An error at a place.
+    pub fn error(location: Location, code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, message: message.into(), hint: None, location }
+    }
+
+    /// A warning at a place.
+    pub fn warning(location: Location, code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(location, code, message) }
+    }
+
+    /// The same with advice.
+    pub fn hint(mut self, hint: Option<impl Into<String>>) -> Self {
+        self.hint = hint.map(Into::into);
+        self
+    }
+}
+
+/// `FILE:LINE:COLUMN: error: message [code]`, and the advice in a second line.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{}: {severity}: {} [{}]", self.location, self.message, self.code)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  help: {hint}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -4,5 +4,16 @@
 //! tasks, each with commands, inputs and outputs. Everything after that (graph, plan, executors, journal, status) sees
 //! only the production.
 
+pub mod check;
+mod cycles;
+pub mod error;
+pub mod executors;
 pub mod finding;
+pub mod graph;
 pub mod model;
+pub mod state;
+pub mod task;
+pub mod units;
+pub mod yaml;
+
+pub use error::ProductionError;

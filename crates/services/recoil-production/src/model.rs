@@ -45,7 +45,7 @@ pub struct Step {
 }
 
 /// A piece of a step that runs as one process tree and succeeds or fails as a whole.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Commands, run in order until one fails.
     pub commands: Vec<Command>,
@@ -57,7 +57,7 @@ pub struct Task {
 }
 
 /// A file or directory that a task writes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// Its final name.
     pub path: PathBuf,
@@ -76,7 +76,7 @@ pub enum OutputKind {
 }
 
 /// A program and its arguments. No shell reads them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// Program and arguments.
     pub argv: Vec<Argument>,
@@ -85,7 +85,8 @@ pub struct Command {
 }
 
 /// An argument of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Argument {
     /// Words that stay as they are.
     Text(String),

@@ -11,22 +11,23 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use toy::{Numbers, files, prepare};
 
-const WORDS: [&str; 2] = ["count=200", "pause_us=20"];
+const WORDS: [&str; 1] = ["count=200"];
 const DIRECTORY: &str = "RECOIL_TEST_CHILD_DIRECTORY";
+const COUNT: &str = "RECOIL_TEST_CHILD_COUNT";
 
 /// Not a test by itself: the process that the tests below start and stop.
 #[test]
 fn child() {
-    let Ok(directory) = std::env::var(DIRECTORY) else { return };
+    let (Ok(directory), Ok(count)) = (std::env::var(DIRECTORY), std::env::var(COUNT)) else { return };
     let cancel = Cancel::on_signals().unwrap();
     let options = RunOptions { cancel, overwrite: true, ..RunOptions::default() };
-    let error = Numbers.execute(&prepare(Path::new(&directory), &WORDS), &options).err();
+    let error = Numbers.execute(&prepare(Path::new(&directory), &[&count]), &options).err();
     std::process::exit(error.map_or(0, |error| error.kind().exit_code().into()));
 }
 
-fn start(directory: &Path) -> Child {
+fn start(directory: &Path, count: &str) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child", "--nocapture"]).env(DIRECTORY, directory);
+    command.args(["--exact", "child", "--nocapture"]).env(DIRECTORY, directory).env(COUNT, count);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -50,11 +51,15 @@ fn assert_nothing_half_written(out: &Path) {
 fn killed_at_random_moments() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
+    let clock = std::time::Instant::now();
+    assert!(start(&out, WORDS[0]).wait().unwrap().success());
+    let whole = clock.elapsed();
+    std::fs::remove_dir_all(&out).unwrap();
     let mut interrupted = 0;
-    for round in 0..60u64 {
-        let mut child = start(&out);
+    for round in 0..60u32 {
+        let mut child = start(&out, WORDS[0]);
         // a spread of moments from the start of the process to beyond its end
-        std::thread::sleep(Duration::from_micros(round * 997 % 60_000));
+        std::thread::sleep(whole * (round * 23 % 60) / 25);
         child.kill().unwrap();
         interrupted += u32::from(child.wait().unwrap().code() != Some(0));
         assert_nothing_half_written(&out);
@@ -68,7 +73,7 @@ fn killed_at_random_moments() {
         }
     }
     println!("{interrupted} of 60 runs were killed before they ended");
-    assert!(interrupted > 0);
+    assert!((1..60).contains(&interrupted));
 }
 
 #[test]
@@ -100,7 +105,7 @@ fn an_interrupted_run_cleans_up_and_says_so() {
     let out = dir.path().join("out");
     let mut codes = Vec::new();
     for signal in ["-INT", "-TERM"] {
-        let mut child = start(&out);
+        let mut child = start(&out, "count=100000000");
         while !out.exists() {
             std::thread::sleep(Duration::from_millis(1));
         }

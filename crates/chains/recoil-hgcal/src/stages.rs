@@ -3,11 +3,13 @@
 pub mod bench;
 pub mod cells;
 pub mod coarse;
+pub mod display;
 pub mod geometry;
 pub mod grouped;
 pub mod optimize_phi;
 pub mod output;
 pub mod particles;
+pub mod report;
 pub mod run;
 pub mod scan_radius;
 pub mod shapes;
@@ -43,6 +45,9 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(validate::Validate),
         Box::new(scan_radius::ScanRadius),
         Box::new(optimize_phi::OptimizePhi),
+        Box::new(report::Report),
+        Box::new(report::Figures),
+        Box::new(display::Display),
         Box::new(bench::Bench),
     ]
 }

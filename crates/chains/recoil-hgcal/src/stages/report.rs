@@ -1,0 +1,151 @@
+//! `hgcal report` and `hgcal figures`: results as one page, or as separate files.
+
+mod read;
+
+use recoil_stage::error::Blame as _;
+use recoil_stage::{
+    Config, Description, InputRole, Inputs, OutputKind, Problem, Report as Printed, Run, Stage, StageError,
+};
+
+use super::TABLES;
+use crate::report::{Available, Entry, ReportConfig, catalog, page};
+
+const VALIDATION: InputRole =
+    InputRole::required("validation", "tables of `hgcal validate`, one per run", TABLES).many();
+const SEEDS: InputRole = InputRole::optional("seeds", "seeds of `hgcal run`, one table per run", TABLES).many();
+const CLUSTERS: InputRole =
+    InputRole::optional("clusters", "clusters of `hgcal run`, one table per run", TABLES).many();
+const RADII: InputRole =
+    InputRole::optional("radii", "`summary.parquet` of `hgcal scan-radius`, one table per scan", TABLES).many();
+const CELLS: InputRole =
+    InputRole::optional("cells", "trigger cells of the samples, to look at one event of each", TABLES).many();
+
+const INPUTS: &[InputRole] = &[VALIDATION, SEEDS, CLUSTERS, RADII, CELLS];
+
+/// File endings of figures.
+pub const FIGURES: &[&str] = &["svg", "png", "pdf"];
+
+impl Config for ReportConfig {
+    fn check(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        if !(1..=crate::data::MAX_LAYER as i32).contains(&self.layer) {
+            found.push(Problem::new("layer", format!("must be between 1 and {}", crate::data::MAX_LAYER)));
+        }
+        found
+    }
+}
+
+fn available(inputs: &Inputs) -> Available {
+    let count = |role: InputRole| inputs.all(role.role).count();
+    Available {
+        validations: count(VALIDATION),
+        seeds: count(SEEDS),
+        clusters: count(CLUSTERS),
+        scans: count(RADII),
+        cells: count(CELLS),
+    }
+}
+
+/// Inputs and labels that do not pair up.
+fn check_numbers(config: &ReportConfig, available: &Available) -> Result<(), StageError> {
+    let runs = available.validations;
+    let pairs = [
+        ("runs", config.runs.len(), "validation", runs),
+        ("samples", config.samples.len(), "cells", available.cells),
+        ("scans", config.scans.len(), "radii", available.scans),
+    ];
+    for (key, labels, role, files) in pairs {
+        if labels != 0 && labels != files {
+            return Err(StageError::usage(format!("`{key}` has {labels} labels for {files} inputs '{role}'")));
+        }
+    }
+    for (role, files) in [("seeds", available.seeds), ("clusters", available.clusters)] {
+        if files != 0 && files != runs {
+            return Err(StageError::usage(format!("{files} inputs '{role}' for {runs} inputs 'validation'")));
+        }
+    }
+    Ok(())
+}
+
+/// Results as one page.
+pub struct Report;
+
+impl Stage for Report {
+    type Config = ReportConfig;
+
+    fn description(&self) -> Description {
+        Description {
+            name: "hgcal report",
+            about: "Show results as one page with tables and figures",
+            long: "Compares runs of the chain: splitting, efficiency, response and resolution, seeds and clusters per event, \
+                   the cluster-size study, and one event in detail. The page needs nothing but itself. The keys `runs`, \
+                   `samples` and `scans` name the inputs in the order given; runs of the same sample share figures.",
+            inputs: INPUTS,
+            output: OutputKind::File { doc: "the page", formats: &["html"] },
+            flags: &[],
+        }
+    }
+
+    fn run(&self, config: &ReportConfig, run: &Run) -> Result<Printed, StageError> {
+        let available = available(run.inputs());
+        check_numbers(config, &available)?;
+        let results = read::results(config, run)?;
+        let entries = catalog(config, &available);
+        let html = page(config, &results, &entries, &run.embedded_provenance()).html();
+        std::fs::write(run.output_file()?, html).output_error("cannot write the page")?;
+        Ok(Printed::new().value("runs", available.validations).value("figures", entries.len()))
+    }
+}
+
+/// Results as separate figures.
+pub struct Figures;
+
+impl Stage for Figures {
+    type Config = ReportConfig;
+
+    fn description(&self) -> Description {
+        Description {
+            name: "hgcal figures",
+            about: "Draw results as separate SVG, PNG and PDF files",
+            long: "The figures of `hgcal report` as files, with provenance inside each of them.",
+            inputs: INPUTS,
+            output: OutputKind::Directory { doc: "the figures" },
+            flags: &[],
+        }
+    }
+
+    fn outputs(&self, config: &ReportConfig, inputs: &Inputs) -> Vec<String> {
+        let entries = catalog(config, &available(inputs));
+        entries.iter().flat_map(|entry| FIGURES.iter().map(|ending| format!("{}.{ending}", entry.name))).collect()
+    }
+
+    fn run(&self, config: &ReportConfig, run: &Run) -> Result<Printed, StageError> {
+        use rayon::prelude::*;
+        let available = available(run.inputs());
+        check_numbers(config, &available)?;
+        let results = read::results(config, run)?;
+        let entries = catalog(config, &available);
+        let provenance = run.embedded_provenance();
+        let progress = run.progress("drawing", "figures", Some(entries.len() as u64));
+        entries.par_iter().try_for_each(|entry| {
+            run.check()?;
+            draw(entry, &results, run, &provenance)?;
+            progress.add(1);
+            Ok::<_, StageError>(())
+        })?;
+        Ok(Printed::new().value("figures", entries.len()))
+    }
+}
+
+fn draw(entry: &Entry, results: &crate::report::Results, run: &Run, provenance: &str) -> Result<(), StageError> {
+    let figure = entry
+        .draw(results)
+        .ok_or_else(|| StageError::new(recoil_stage::ErrorKind::Input, format!("nothing to draw for {}", entry.name)))?
+        .provenance(provenance);
+    for ending in FIGURES {
+        let name = format!("{}.{ending}", entry.name);
+        let bytes = figure.render(ending).internal_error(format!("cannot draw {name}"))?;
+        std::fs::write(run.output(&name)?, bytes).output_error(format!("cannot write {name}"))?;
+    }
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! `hgcal bench`: time per event and step.
 
 use recoil_stage::error::Blame as _;
-use recoil_stage::{Config, Description, OutputKind, Problem, Report, Run, Stage, StageError};
+use recoil_stage::{Config, Description, InputRole, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::cluster::ClusterConfig;
 use crate::data::EventBatch;
 use crate::fill::FillConfig;
 use crate::seed::SeedConfig;
+use crate::simulate::{SimulationConfig, Simulator};
 use crate::smooth::SmoothConfig;
 
 /// Keys of `hgcal bench`.
@@ -71,9 +72,10 @@ impl Stage for Bench {
         Description {
             name: "hgcal bench",
             about: "Time the steps of the chain on one thread",
-            long: "Reads events into memory and runs the chain on them on one thread, several times; prints the \
-                   milliseconds per event and step of the fastest run, by sample where the cells carry sample labels.",
-            inputs: &[CELLS],
+            long: "Takes events into memory and runs the chain on them on one thread, several times; prints the \
+                   milliseconds per event and step of the fastest run, by sample where the cells carry sample labels. \
+                   Without an input it simulates photons, without and with 200 pile-up collisions.",
+            inputs: &[InputRole { required: false, ..CELLS }],
             output: OutputKind::Nothing,
             flags: &[],
         }
@@ -81,17 +83,10 @@ impl Stage for Bench {
 
     fn run(&self, config: &BenchConfig, run: &Run) -> Result<Report, StageError> {
         let chain = Chain::new(&config.chain()).usage_error("the configuration cannot work")?;
-        let input = run.inputs().one(CELLS.role)?.spec();
-        let mut reader = CellReader::open(&input).input_error(format!("cannot read {input}"))?;
-        let mut batches: Vec<EventBatch> = Vec::new();
-        let mut events = 0;
-        while let Some(batch) = reader.next_events().input_error(format!("cannot read {input}"))? {
-            events += batch.len();
-            batches.push(batch);
-            if events >= config.max_events {
-                break;
-            }
-        }
+        let (input, batches) = match run.inputs().optional(CELLS.role) {
+            Some(file) => (file.spec(), read(&file.spec(), config.max_events)?),
+            None => ("the simulated events".to_owned(), simulate(config, run)?),
+        };
         let mut samples: Vec<&str> = batches.iter().flat_map(|b| b.sample.iter().map(String::as_str)).collect();
         samples.sort_unstable();
         samples.dedup();
@@ -125,6 +120,35 @@ impl Stage for Bench {
             ["sample", "events", "cells/event", "fill [ms]", "smooth [ms]", "seed [ms]", "cluster [ms]", "total [ms]"];
         Ok(Report::new().table("time per event", &columns, rows))
     }
+}
+
+/// Events of a file, at least `most` of them where it has so many.
+fn read(input: &str, most: usize) -> Result<Vec<EventBatch>, StageError> {
+    let mut reader = CellReader::open(input).input_error(format!("cannot read {input}"))?;
+    let mut batches: Vec<EventBatch> = Vec::new();
+    let mut events = 0;
+    while let Some(batch) = reader.next_events().input_error(format!("cannot read {input}"))? {
+        events += batch.len();
+        batches.push(batch);
+        if events >= most {
+            break;
+        }
+    }
+    Ok(batches)
+}
+
+/// Photons without and with pile-up, as the samples `pu0` and `pu200`.
+fn simulate(config: &BenchConfig, run: &Run) -> Result<Vec<EventBatch>, StageError> {
+    let mut batches = Vec::new();
+    for (sample, pileup, most) in [("pu0", 0, 500), ("pu200", 200, 20)] {
+        let simulation = SimulationConfig { pileup, ..SimulationConfig::default() };
+        let simulator = Simulator::new(&simulation).usage_error("the events cannot be simulated")?;
+        let events = most.min(config.max_events as u64);
+        let mut batch = simulator.batch(run.seed(), 0..events).cells;
+        batch.sample = vec![sample.to_owned(); batch.len()];
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 fn fastest(chain: &Chain, events: &[(&EventBatch, usize)], repeats: u32, run: &Run) -> crate::Result<StepTimes> {

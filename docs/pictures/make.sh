@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Makes the pictures of the README from the outputs of `recoil demo`.
+# usage: docs/pictures/make.sh DEMO_DIRECTORY
+set -euo pipefail
+here="$(cd "$(dirname "$0")" && pwd)"
+recoil="${RECOIL:-recoil}"
+demo="$1"
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+"$recoil" hgcal figures -q --overwrite -o "$out" \
+  --input "validation=$demo/validation_default_pu0.parquet" --input "validation=$demo/validation_flat_top_pu0.parquet" \
+  --input "clusters=$demo/default_pu0/clusters.parquet" --input "clusters=$demo/flat_top_pu0/clusters.parquet" \
+  --input "seeds=$demo/default_pu0/seeds.parquet" --input "seeds=$demo/flat_top_pu0/seeds.parquet" \
+  --input "radii=$demo/radii_pu0/summary.parquet" --input "cells=$demo/photons_pu0/tcs.parquet" \
+  'runs=[{sample: "Photons, PU 0", label: default kernel}, {sample: "Photons, PU 0", label: flat-top kernel}]' \
+  'samples=["Photons, PU 0"]' 'scans=[PU 0]' >/dev/null
+
+cp "$out/splitting_eta_photons_pu_0.png" "$here/splitting.png"
+cp "$out/radius_energy.png" "$here/radius.png"
+cp "$out"/display_default_kernel_photons_pu_0.png "$here/display.png"

@@ -176,7 +176,7 @@ pub struct Assignment {
     pub cell: Vec<u32>,
     /// Index of the seed.
     pub seed: Vec<u32>,
-    /// Part of the cell that the seed gets; 1 unless energy is split.
+    /// Part of the cell that the seed gets; empty unless energy is split.
     pub fraction: Vec<f64>,
 }
 
@@ -192,10 +192,9 @@ impl Assignment {
     }
 
     /// Appends a pair.
-    pub fn push(&mut self, cell: u32, seed: u32, fraction: f64) {
+    pub fn push(&mut self, cell: u32, seed: u32) {
         self.cell.push(cell);
         self.seed.push(seed);
-        self.fraction.push(fraction);
     }
 
     /// Appends the pairs of `other`.

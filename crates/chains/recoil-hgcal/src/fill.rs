@@ -213,6 +213,35 @@ struct Sums {
     y: KahanF32,
 }
 
+/// Cells that are projected together, so that the compiler can do several at once.
+const BLOCK: usize = 256;
+
+/// R/z and the weighted positions of a block of cells.
+struct Block {
+    rz: [f32; BLOCK],
+    x: [f32; BLOCK],
+    y: [f32; BLOCK],
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self { rz: [0.0; BLOCK], x: [0.0; BLOCK], y: [0.0; BLOCK] }
+    }
+}
+
+impl Block {
+    fn project(&mut self, cells: &TriggerCells<'_>) {
+        let columns = cells.x.iter().zip(cells.y).zip(cells.z).zip(cells.mip_pt);
+        let out = self.rz.iter_mut().zip(&mut self.x).zip(&mut self.y);
+        for ((((&x, &y), &z), &mip_pt), ((rz, mip_x), mip_y)) in columns.zip(out) {
+            let depth = z.abs();
+            *rz = (x * x + y * y).sqrt() / depth;
+            *mip_x = mip_pt * x / depth;
+            *mip_y = mip_pt * y / depth;
+        }
+    }
+}
+
 /// The histogram of one endcap; reused from event to event without allocation.
 #[derive(Clone, Debug)]
 pub struct Histogram {
@@ -251,29 +280,34 @@ impl Histogram {
     /// them outside it stays available for clustering.
     pub fn fill(&mut self, binning: &Binning, cells: &TriggerCells<'_>, endcap: Endcap) {
         self.clear();
-        let columns = cells.x.iter().zip(cells.y).zip(cells.z).zip(cells.phi).zip(cells.mip_pt).enumerate();
-        for (cell, ((((&x, &y), &z), &phi), &mip_pt)) in columns {
-            if !endcap.holds(z) {
-                continue;
-            }
-            let depth = z.abs();
-            let rz = (x * x + y * y).sqrt() / depth;
-            match (binning.rz.find(f64::from(rz)), binning.find_phi(f64::from(phi))) {
-                (Some(row), Some(column)) => {
-                    let i = row * self.columns + column;
-                    let bin = &mut self.bins[i];
-                    if !bin.occupied {
-                        self.occupied.push(i as u32);
-                        bin.occupied = true;
-                    }
-                    bin.mip_pt.add(mip_pt);
-                    bin.x.add(mip_pt * x / depth);
-                    bin.y.add(mip_pt * y / depth);
+        let mut block = Block::default();
+        for start in (0..cells.len()).step_by(BLOCK) {
+            let own = cells.slice(start..start + BLOCK);
+            block.project(&own);
+            let columns = own.z.iter().zip(own.phi).zip(own.mip_pt).zip(&block.rz).zip(&block.x).zip(&block.y);
+            for (k, (((((&z, &phi), &mip_pt), &rz), &x), &y)) in columns.enumerate() {
+                if !endcap.holds(z) {
+                    continue;
                 }
-                (None, None) => self.excluded.push(cell as u32),
-                _ => {}
+                match (binning.rz.find(f64::from(rz)), binning.find_phi(f64::from(phi))) {
+                    (Some(row), Some(column)) => self.add(row * self.columns + column, mip_pt, x, y),
+                    (None, None) => self.excluded.push((start + k) as u32),
+                    _ => {}
+                }
             }
         }
+    }
+
+    #[inline]
+    fn add(&mut self, i: usize, mip_pt: f32, x: f32, y: f32) {
+        let bin = &mut self.bins[i];
+        if !bin.occupied {
+            self.occupied.push(i as u32);
+            bin.occupied = true;
+        }
+        bin.mip_pt.add(mip_pt);
+        bin.x.add(x);
+        bin.y.add(y);
     }
 
     /// Takes the bins that an earlier fill wrote to a file, forgetting what it held before.

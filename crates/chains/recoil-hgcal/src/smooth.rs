@@ -251,13 +251,19 @@ impl Smoother {
     fn along_rz(&self, buffers: &mut SmoothBuffers) {
         let columns = self.columns;
         for row in 0..self.rows {
-            let weight = if row == 0 || row + 1 == self.rows { 1.5 } else { 2.0 };
             let three = &buffers.along_phi[row * columns..(row + 3) * columns];
             let (below, rest) = three.split_at(columns);
             let (here, above) = rest.split_at(columns);
             let out = &mut buffers.smoothed[row * columns..(row + 1) * columns];
-            for (((o, &b), &h), &a) in out.iter_mut().zip(below).zip(here).zip(above) {
-                *o = (h + (b + a) * 0.5) / weight;
+            let bins = out.iter_mut().zip(below).zip(here).zip(above);
+            if row == 0 || row + 1 == self.rows {
+                for (((o, &b), &h), &a) in bins {
+                    *o = (h + (b + a) * 0.5) / 1.5;
+                }
+            } else {
+                for (((o, &b), &h), &a) in bins {
+                    *o = (h + (b + a) * 0.5) * 0.5;
+                }
             }
         }
     }

@@ -18,6 +18,8 @@ use crate::seed::Seeds;
 const GRID_STEP: f64 = 0.02;
 /// Grid cells per axis are limited to this many; the step grows beyond.
 const GRID_LIMIT: usize = 128;
+/// At most so many grids, one per radius.
+const GRIDS: usize = 8;
 /// With fewer seeds than this the grid does not pay.
 const GRID_SEEDS: usize = 4;
 /// Relative margin of the comparison of squares.
@@ -27,8 +29,10 @@ const MARGIN: f64 = 1e-12;
 #[derive(Clone, Debug)]
 pub struct Clusterer {
     config: ClusterConfig,
-    radii: Vec<f64>,
-    reach: f64,
+    /// Per layer: the radius, and which of `reaches` covers it.
+    layers: Vec<(f64, usize)>,
+    /// Reaches of the grids: the different radii, or the largest one if there are too many.
+    reaches: Vec<f64>,
 }
 
 /// Memory that is reused from event to event.
@@ -36,7 +40,7 @@ pub struct Clusterer {
 pub struct ClusterBuffers {
     sums: Vec<ClusterSums>,
     in_reach: Vec<(u32, f64)>,
-    grid: Grid,
+    grids: Vec<Grid>,
 }
 
 /// Seeds within reach of each cell of a regular grid, as bit masks.
@@ -48,6 +52,7 @@ struct Grid {
     y1: f64,
     per_step_x: f64,
     per_step_y: f64,
+    nx: usize,
     ny: usize,
     words: usize,
     masks: Vec<u64>,
@@ -64,7 +69,7 @@ impl Grid {
         let (nx, ny) = (bins(self.x1 - self.x0), bins(self.y1 - self.y0));
         self.per_step_x = nx as f64 / (self.x1 - self.x0);
         self.per_step_y = ny as f64 / (self.y1 - self.y0);
-        self.ny = ny;
+        (self.nx, self.ny) = (nx, ny);
         self.words = x.len().div_ceil(64);
         self.masks.clear();
         self.masks.resize(nx * ny * self.words, 0);
@@ -88,8 +93,7 @@ impl Grid {
         if !(x >= self.x0 && x <= self.x1 && y >= self.y0 && y <= self.y1) {
             return &[];
         }
-        let nx = self.masks.len() / (self.ny * self.words);
-        let ix = (((x - self.x0) * self.per_step_x) as usize).min(nx - 1);
+        let ix = (((x - self.x0) * self.per_step_x) as usize).min(self.nx - 1);
         let iy = (((y - self.y0) * self.per_step_y) as usize).min(self.ny - 1);
         let at = (ix * self.ny + iy) * self.words;
         &self.masks[at..at + self.words]
@@ -111,9 +115,16 @@ impl Clusterer {
     /// See [`ClusterConfig::check`].
     pub fn new(config: &ClusterConfig) -> Result<Self> {
         config.check()?;
-        let radii = config.radius.table().into_owned();
-        let reach = radii.iter().copied().fold(0.0, f64::max);
-        Ok(Self { config: config.clone(), radii, reach })
+        let radii = config.radius.table();
+        let mut reaches = radii.to_vec();
+        reaches.sort_unstable_by(f64::total_cmp);
+        reaches.dedup();
+        if reaches.len() > GRIDS {
+            reaches.drain(..reaches.len() - 1);
+        }
+        let grid = |radius: f64| reaches.iter().position(|&reach| radius <= reach).unwrap_or(0);
+        let layers = radii.iter().map(|&radius| (radius, grid(radius))).collect();
+        Ok(Self { config: config.clone(), layers, reaches })
     }
 
     /// Clusters the cells of one endcap around the seeds `range`, appending to `clusters` and `assignment`.
@@ -144,86 +155,111 @@ impl Clusterer {
         buffers.sums.resize(x.len(), ClusterSums::default());
         // a radius that depends on eta has no bound that a grid could use
         let use_grid = x.len() >= GRID_SEEDS && self.config.coeff_b == 0.0;
+        let Clusterer { config, .. } = self;
+        let ClusterBuffers { sums, in_reach, grids } = buffers;
         if use_grid {
-            buffers.grid.build(x, y, self.reach);
+            grids.resize_with(self.reaches.len(), Grid::default);
+            for (grid, &reach) in grids.iter_mut().zip(&self.reaches) {
+                grid.build(x, y, reach);
+            }
         }
         let mut excluded = excluded.iter().copied().peekable();
         for i in 0..cells.len() {
             if excluded.next_if_eq(&(i as u32)).is_some() || !endcap.holds(cells.z[i]) {
                 continue;
             }
-            let radius = self.radius(event, cells, i)?;
-            let depth = f64::from(cells.z[i]).abs();
-            let (px, py) = (f64::from(cells.x[i]) / depth, f64::from(cells.y[i]) / depth);
-            let near = radius * radius * (1.0 + MARGIN);
-            let distance = |s: usize| {
-                let (dx, dy) = (px - x[s], py - y[s]);
-                let square = dx * dx + dy * dy;
-                if square > near {
-                    return None;
-                }
-                Some(square.sqrt()).filter(|&d| d < radius)
-            };
-            if self.config.algorithm == ClusterAlgorithm::EnergySplit {
-                buffers.in_reach.clear();
-                let in_reach = &mut buffers.in_reach;
-                let mut take = |s: usize| {
-                    if distance(s).is_some() {
-                        in_reach.push((s as u32, energy[s]));
+            let at = self.project(event, cells, i)?;
+            let distance = |s: usize| at.distance(x[s], y[s]);
+            let masks = if use_grid { grids[at.grid].masks(at.x, at.y) } else { &[] };
+            match config.algorithm {
+                ClusterAlgorithm::EnergySplit => {
+                    in_reach.clear();
+                    let mut consider = |s: usize| {
+                        if distance(s).is_some() {
+                            in_reach.push((s as u32, energy[s]));
+                        }
+                    };
+                    if use_grid {
+                        each(masks, &mut consider)
+                    } else {
+                        (0..x.len()).for_each(&mut consider)
                     }
-                };
-                if use_grid {
-                    each(buffers.grid.masks(px, py), take)
-                } else {
-                    (0..x.len()).for_each(&mut take)
-                }
-                let total: f64 = buffers.in_reach.iter().map(|&(_, e)| e).sum();
-                for &(seed, seed_energy) in &buffers.in_reach {
-                    let fraction = seed_energy / total;
-                    buffers.sums[seed as usize].add(cells, i, fraction, self.config.position_weight);
-                    assignment.push(i as u32, first as u32 + seed, fraction);
-                }
-                continue;
-            }
-            let mut best: Option<Choice> = None;
-            let mut consider = |s: usize| {
-                if let Some(d) = distance(s) {
-                    let rank = if self.config.algorithm == ClusterAlgorithm::MaxEnergy { -energy[s] } else { d };
-                    if best.is_none_or(|b| rank < b.rank) {
-                        best = Some(Choice { seed: s, rank });
+                    let total: f64 = in_reach.iter().map(|&(_, e)| e).sum();
+                    for &(seed, seed_energy) in in_reach.iter() {
+                        let fraction = seed_energy / total;
+                        sums[seed as usize].add(cells, i, fraction, config.position_weight);
+                        assignment.push(i as u32, first as u32 + seed);
+                        assignment.fraction.push(fraction);
                     }
                 }
-            };
-            if use_grid {
-                each(buffers.grid.masks(px, py), consider)
-            } else {
-                (0..x.len()).for_each(&mut consider)
-            }
-            if let Some(Choice { seed, .. }) = best {
-                buffers.sums[seed].add(cells, i, 1.0, self.config.position_weight);
-                assignment.push(i as u32, (first + seed) as u32, 1.0);
+                ClusterAlgorithm::MinDistance | ClusterAlgorithm::MaxEnergy => {
+                    let by_energy = config.algorithm == ClusterAlgorithm::MaxEnergy;
+                    let mut best: Option<Choice> = None;
+                    let mut consider = |s: usize| {
+                        if let Some(d) = distance(s) {
+                            let rank = if by_energy { -energy[s] } else { d };
+                            if best.is_none_or(|b| rank < b.rank) {
+                                best = Some(Choice { seed: s, rank });
+                            }
+                        }
+                    };
+                    if use_grid {
+                        each(masks, &mut consider)
+                    } else {
+                        (0..x.len()).for_each(&mut consider)
+                    }
+                    if let Some(Choice { seed, .. }) = best {
+                        sums[seed].add(cells, i, 1.0, config.position_weight);
+                        assignment.push(i as u32, (first + seed) as u32);
+                    }
+                }
             }
         }
-        for (seed, sums) in buffers.sums.iter().enumerate() {
-            sums.finish((first + seed) as u32, self.config.min_pt, clusters);
+        for (seed, sums) in sums.iter().enumerate() {
+            sums.finish((first + seed) as u32, config.min_pt, clusters);
         }
         Ok(())
     }
 
-    #[inline]
-    fn radius(&self, event: i64, cells: &TriggerCells<'_>, i: usize) -> Result<f64> {
+    #[inline(always)]
+    fn project(&self, event: i64, cells: &TriggerCells<'_>, i: usize) -> Result<Projected> {
         let layer = cells.layer[i];
-        let base = usize::try_from(layer).ok().and_then(|l| l.checked_sub(1)).and_then(|l| self.radii.get(l));
-        match base {
-            Some(&base) => Ok(base + self.config.coeff_b * (self.config.mid_radius - f64::from(cells.eta[i]).abs())),
-            None => Err(HgcalError::Layer { event, cell: i, layer, layers: self.radii.len() }),
+        let found = usize::try_from(layer).ok().and_then(|l| l.checked_sub(1)).and_then(|l| self.layers.get(l));
+        let Some(&(base, grid)) = found else {
+            return Err(HgcalError::Layer { event, cell: i, layer, layers: self.layers.len() });
+        };
+        let radius = base + self.config.coeff_b * (self.config.mid_radius - f64::from(cells.eta[i]).abs());
+        let depth = f64::from(cells.z[i]).abs();
+        let (x, y) = (f64::from(cells.x[i]) / depth, f64::from(cells.y[i]) / depth);
+        Ok(Projected { x, y, grid, radius, square: radius * radius * (1.0 + MARGIN) })
+    }
+}
+
+/// A cell in the plane (x/|z|, y/|z|), with the radius of its layer.
+struct Projected {
+    x: f64,
+    y: f64,
+    grid: usize,
+    radius: f64,
+    square: f64,
+}
+
+impl Projected {
+    /// Distance to a seed, if it is within the radius.
+    #[inline]
+    fn distance(&self, x: f64, y: f64) -> Option<f64> {
+        let (dx, dy) = (self.x - x, self.y - y);
+        let square = dx * dx + dy * dy;
+        if square > self.square {
+            return None;
         }
+        Some(square.sqrt()).filter(|&d| d < self.radius)
     }
 }
 
 /// Calls `f` with the index of every set bit, increasing.
 #[inline]
-fn each(masks: &[u64], mut f: impl FnMut(usize)) {
+fn each(masks: &[u64], f: &mut impl FnMut(usize)) {
     for (word, &mask) in masks.iter().enumerate() {
         let mut mask = mask;
         while mask != 0 {

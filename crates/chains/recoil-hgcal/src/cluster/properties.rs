@@ -3,31 +3,12 @@
 use super::{Clusters, PositionWeight};
 use crate::data::TriggerCells;
 
-/// Double-precision sum that carries the rounding of every addition along (Kahan).
-#[derive(Clone, Copy, Debug, Default)]
-struct Kahan {
-    sum: f64,
-    carry: f64,
-}
-
-impl Kahan {
-    #[inline]
-    fn add(&mut self, value: f64) {
-        let y = value - self.carry;
-        let t = self.sum + y;
-        self.carry = (t - self.sum) - y;
-        self.sum = t;
-    }
-}
-
-/// Running sums of one cluster.
+/// Running sums of one cluster: pt, weight, and weighted x, y and z, in double precision with the rounding of every
+/// addition carried along (Kahan).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClusterSums {
-    pt: Kahan,
-    weight: Kahan,
-    x: Kahan,
-    y: Kahan,
-    z: Kahan,
+    sums: [f64; 5],
+    carries: [f64; 5],
 }
 
 impl ClusterSums {
@@ -38,20 +19,28 @@ impl ClusterSums {
             PositionWeight::MipPt => f64::from(cells.mip_pt[i]),
             PositionWeight::Energy => f64::from(cells.energy[i]),
         } * fraction;
-        self.pt.add(f64::from(cells.pt[i]) * fraction);
-        self.weight.add(weight);
-        self.x.add(f64::from(cells.x[i]) * weight);
-        self.y.add(f64::from(cells.y[i]) * weight);
-        self.z.add(f64::from(cells.z[i]) * weight);
+        let values = [
+            f64::from(cells.pt[i]) * fraction,
+            weight,
+            f64::from(cells.x[i]) * weight,
+            f64::from(cells.y[i]) * weight,
+            f64::from(cells.z[i]) * weight,
+        ];
+        for ((sum, carry), value) in self.sums.iter_mut().zip(&mut self.carries).zip(values) {
+            let y = value - *carry;
+            let t = *sum + y;
+            *carry = (t - *sum) - y;
+            *sum = t;
+        }
     }
 
     /// Appends the cluster of `seed` if its transverse momentum is above `min_pt`.
     pub fn finish(&self, seed: u32, min_pt: f64, clusters: &mut Clusters) {
-        let pt = self.pt.sum;
+        let [pt, weight, x, y, z] = self.sums;
         if pt.is_nan() || pt <= min_pt {
             return;
         }
-        let (x, y, z) = (self.x.sum / self.weight.sum, self.y.sum / self.weight.sum, self.z.sum / self.weight.sum);
+        let (x, y, z) = (x / weight, y / weight, z / weight);
         let eta = (z / (x * x + y * y).sqrt()).asinh();
         clusters.push(seed, [pt * eta.cosh(), pt, x, y, z, rz_from_eta(eta), eta, y.atan2(x)]);
     }

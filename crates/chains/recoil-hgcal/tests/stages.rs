@@ -92,16 +92,19 @@ fn one_row_per_event_gives_the_same() {
     let fields: Vec<Field> =
         records.schema().fields().iter().map(|f| f.as_ref().clone().with_name(rename(f.name()))).collect();
     let schema = Arc::new(Schema::new(fields));
-    let path = dir.path().join("ntuple.parquet");
-    let mut writer = recoil_table::create(&Address::of_path(&path).unwrap(), &schema).unwrap();
-    writer.write(&RecordBatch::try_new(schema, records.columns().to_vec()).unwrap()).unwrap();
-    writer.finish(None).unwrap();
-
-    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-    run("hgcal run", &[&cells], &[], Some(&a)).unwrap();
-    run("hgcal run", &[path.to_str().unwrap()], &[], Some(&b)).unwrap();
-    for name in ["seeds.parquet", "clusters.parquet", "assignment.parquet"] {
-        assert_same_columns(&a.join(name), &b.join(name));
+    let whole = dir.path().join("whole");
+    run("hgcal run", &[&cells], &[], Some(&whole)).unwrap();
+    for file in ["ntuple.parquet", "ntuple.root:hgcalTriggerNtuplizer/HGCalTriggerNtuple"] {
+        let file = dir.path().join(file).to_str().unwrap().to_owned();
+        let mut writer = recoil_table::create(&Address::parse(&file).unwrap(), &schema).unwrap();
+        writer.write(&RecordBatch::try_new(schema.clone(), records.columns().to_vec()).unwrap()).unwrap();
+        writer.finish(None).unwrap();
+        let name = file.split(':').next().unwrap();
+        let out = PathBuf::from(format!("{name}.out"));
+        run("hgcal run", &[name], &[], Some(&out)).unwrap();
+        for name in ["seeds.parquet", "clusters.parquet", "assignment.parquet"] {
+            assert_same_columns(&whole.join(name), &out.join(name));
+        }
     }
 }
 
@@ -149,8 +152,11 @@ fn validation_and_scan_of_the_golden_events() {
     let outcome = run("hgcal coarse-seed", &[&cells], &[], Some(&coarse)).unwrap();
     println!("{}", outcome.report.to_text());
     assert_eq!(table(&coarse.join("modules.parquet")).num_rows(), 60);
-    let outcome = run("hgcal bench", &[&cells], &["repeats=1"], None).unwrap();
-    println!("{}", outcome.report.to_text());
+    for inputs in [vec![cells.as_str()], vec![]] {
+        let outcome = run("hgcal bench", &inputs, &["repeats=1"], None).unwrap();
+        println!("{}", outcome.report.to_text());
+        assert_eq!(outcome.report.tables[0].rows.len(), 2);
+    }
 }
 
 /// A list column from the elements of each event.

@@ -238,12 +238,8 @@ pub fn find(table: &'static [ColumnDef], name: &str) -> Option<&'static ColumnDe
     table.iter().find(|c| c.name == name)
 }
 
-/// Trees of the CMSSW ntuple that the readers try, in this order, when the user names none.
-pub const NTUPLE_TREES: &[&str] = &[
-    "l1tHGCalTriggerNtuplizer/HGCalTriggerNtuple",
-    "hgcalTriggerNtuplizer/HGCalTriggerNtuple",
-    "FloatingpointMixedbcstcrealsig4DummyHistomaxxydr015GenmatchGenclustersntuple/HGCalTriggerNtuple",
-];
+/// Name of the tree of the CMSSW ntuple; its directory is named after the trigger chain that made it.
+pub const NTUPLE_TREE: &str = "HGCalTriggerNtuple";
 
 #[cfg(test)]
 mod tests {

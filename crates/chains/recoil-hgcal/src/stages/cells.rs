@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use arrow_array::Array as _;
 use arrow_schema::{DataType, Schema};
-use recoil_table::{Batch, BatchReader, ReadOptions};
+use recoil_table::{Address, Batch, BatchReader, Format, ReadOptions};
 
-use crate::data::columns::{EVENT, SAMPLE, TC_SUBDET, TCS};
+use crate::data::columns::{EVENT, NTUPLE_TREE, SAMPLE, TC_SUBDET, TCS};
 use crate::data::{ColumnDef, EventBatch, TriggerCellColumns};
 use crate::error::{HgcalError, Result};
 
@@ -20,16 +20,32 @@ pub fn name_in(schema: &Schema, def: &ColumnDef) -> Option<&'static str> {
     [Some(def.name), def.skim, def.ntuple].into_iter().flatten().find(|name| schema.column_with_name(name).is_some())
 }
 
+/// The table that `text` names; of a ROOT file without a tree, the trigger ntuple if there is exactly one.
+pub fn address_of(text: &str) -> Result<Address> {
+    let mut address = Address::parse(text)?;
+    if address.format == Format::Root && address.member.is_none() {
+        let objects = recoil_table::contents(&address.path)?;
+        let mut trees: Vec<String> =
+            objects.into_iter().map(|o| o.name).filter(|name| name.rsplit('/').next() == Some(NTUPLE_TREE)).collect();
+        trees.dedup();
+        if let [only] = trees.as_slice() {
+            address.member = Some(only.clone());
+        }
+    }
+    Ok(address)
+}
+
 /// Opens the columns `needed` and `optional` of a table; a needed column that is absent is an error of the table.
 pub fn open_columns(
     address: &str,
     needed: &[ColumnDef],
     optional: &[ColumnDef],
 ) -> Result<(Box<dyn BatchReader>, Vec<&'static str>)> {
-    let schema = recoil_table::open(address, &ReadOptions::default())?.schema();
+    let address = address_of(address)?;
+    let schema = recoil_table::open_at(&address, &ReadOptions::default())?.schema();
     let mut names: Vec<&'static str> = needed.iter().map(|def| name_in(&schema, def).unwrap_or(def.name)).collect();
     names.extend(optional.iter().filter_map(|def| name_in(&schema, def)));
-    let reader = recoil_table::open(address, &ReadOptions::default().columns(names.iter().copied()))?;
+    let reader = recoil_table::open_at(&address, &ReadOptions::default().columns(names.iter().copied()))?;
     Ok((reader, names))
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::output::{Table, floats, ints};
 use super::problems_in;
-use crate::data::columns::{CL3D, GEN, GEN_PID, NTUPLE_TREES, TC_SUBDET, TCS};
+use crate::data::columns::{CL3D, GEN, GEN_PID, NTUPLE_TREE, TC_SUBDET, TCS};
 use crate::data::primitives::TC_TRUTH;
 use crate::simulate::{SimulatedBatch, SimulationConfig, Simulator};
 
@@ -194,7 +194,7 @@ fn float32(values: &Vec<f32>) -> ArrayRef {
 fn create_ntuple(run: &Run) -> Result<Box<dyn BatchWriter>, StageError> {
     let doing = "cannot write ntuple.root";
     let mut address = Address::of_path(&run.output("ntuple.root")?).output_error(doing)?;
-    address.member = NTUPLE_TREES.first().map(|&tree| tree.to_owned());
+    address.member = Some(format!("l1tHGCalTriggerNtuplizer/{NTUPLE_TREE}"));
     let empty = ntuple_records(&SimulatedBatch::default()).internal_error(doing)?;
     recoil_table::create(&address, &empty.schema()).output_error(doing)
 }

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TABLES;
+use super::cells::address_of;
 use crate::data::ColumnDef;
 use crate::data::columns::{CL3D, EVENT, GEN, GEN_PID, TC_MULTICLUSTER, TC_SUBDET, TCS};
 use crate::error::Result;
@@ -62,7 +63,8 @@ impl Stage for Skim {
     fn run(&self, config: &SkimStageConfig, run: &Run) -> std::result::Result<Report, StageError> {
         let input = run.inputs().one(NTUPLE.role)?.spec();
         let reading = || format!("cannot read {input}");
-        let mut reader = recoil_table::open(&input, &ReadOptions::default()).input_error(reading())?;
+        let address = address_of(&input).input_error(reading())?;
+        let mut reader = recoil_table::open_at(&address, &ReadOptions::default()).input_error(reading())?;
         let mut filter = match self::selection(config)? {
             Some(selection) => Some(selection.filter(&reader.schema()).usage_error("`selection`")?),
             None => None,

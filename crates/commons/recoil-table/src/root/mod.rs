@@ -46,6 +46,15 @@ fn tree_of(address: &Address) -> Result<(recoil_root::RootFile, recoil_root::Tre
         Some(name) => name.clone(),
         None => {
             let entries = file.ls()?;
+            let ntuples: Vec<&str> =
+                entries.iter().filter(|e| e.class == "ROOT::RNTuple").map(|e| e.path.as_str()).collect();
+            let none = match ntuples.as_slice() {
+                [] => "none".to_owned(),
+                names => format!(
+                    "none but the RNTuple {}, a format that is not read yet (uproot's `mktree` writes a TTree)",
+                    names.join(", ")
+                ),
+            };
             let mut trees: Vec<String> =
                 entries.into_iter().filter(|e| TREES.contains(&e.class.as_str())).map(|e| e.path).collect();
             trees.sort();
@@ -54,7 +63,7 @@ fn tree_of(address: &Address) -> Result<(recoil_root::RootFile, recoil_root::Tre
                 (Some(only), []) => only,
                 (last, others) => {
                     let available = others.iter().cloned().chain(last).collect::<Vec<_>>().join(", ");
-                    let available = if available.is_empty() { "none".to_owned() } else { available };
+                    let available = if available.is_empty() { none } else { available };
                     return Err(Error::WhichMember {
                         file: address.path.display().to_string(),
                         what: "tree",

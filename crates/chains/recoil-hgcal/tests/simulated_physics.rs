@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use recoil_hgcal::chain::{Chain, ChainConfig};
-use recoil_hgcal::simulate::{SimulationConfig, Simulator};
+use recoil_hgcal::energy::calibration::{fit_layer_weights, layer_mips};
+use recoil_hgcal::geometry::layers::{self, N_TRIGGER_LAYERS};
+use recoil_hgcal::simulate::{BackgroundConfig, Interval, SimulationConfig, Simulator};
 use recoil_stage::seed::Seed;
 
 #[test]
@@ -46,4 +48,35 @@ fn about_one_photon_in_a_hundred_is_split_and_only_at_high_eta() {
     assert!((mean(&response) - 0.98).abs() < 0.01);
     assert!((mean(&split_response) - 0.55).abs() < 0.12);
     assert!(seeded > n - 60 && seedless_pt < 4.0);
+}
+
+#[test]
+fn layer_weights_fitted_to_simulated_photons_bring_the_response_to_one() {
+    let config = SimulationConfig {
+        pt_gev: Interval { min: 20.0, max: 100.0 },
+        background: BackgroundConfig { noise_cells: 0.0, ..BackgroundConfig::default() },
+        ..SimulationConfig::default()
+    };
+    let batch = Simulator::new(&config).unwrap().batch(Seed::new(4), 0..1200);
+    let profiles: Vec<[f64; N_TRIGGER_LAYERS]> = (0..1200).map(|i| layer_mips(batch.cells.event_cells(i))).collect();
+    let energies = batch.particles.particles.energy.clone();
+    let mut table = [0.0; N_TRIGGER_LAYERS];
+    for (weight, layer) in table.iter_mut().zip(layers::trigger_layers()) {
+        *weight = recoil_hgcal::energy::calibration::gev_per_mipt(layer).unwrap();
+    }
+    let moments = |weights: &[f64]| {
+        let response = |i: usize| profiles[i].iter().zip(weights).map(|(m, w)| m * w).sum::<f64>() / energies[i];
+        let values: Vec<f64> = (600..1200).map(response).collect();
+        let mean = values.iter().sum::<f64>() / 600.0;
+        (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 599.0).sqrt())
+    };
+    // fitted to the first half, judged on the second
+    let fit = fit_layer_weights(&profiles[..600], &energies[..600], &table, 1e-3).unwrap();
+    let (before, after) = (moments(&table), moments(&fit.weights));
+    println!(
+        "response {:.4} +- {:.4} with the table, {:.4} +- {:.4} with fitted weights",
+        before.0, before.1, after.0, after.1
+    );
+    assert!((after.0 - 1.0).abs() < 0.002, "{after:?}");
+    assert!(after.1 < before.1 * 1.05 && (before.0 - 1.0).abs() > 0.005);
 }

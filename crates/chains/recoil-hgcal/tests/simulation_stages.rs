@@ -45,7 +45,7 @@ fn simulated_events_go_through_every_stage() {
     let n = table(&at("sim/tcs.parquet")).num_rows();
     assert_eq!((table(&at("sim/gen.parquet")).num_rows(), table(&at("sim/cl3d.parquet")).num_rows()), (80, 80));
 
-    run("hgcal stage-one", &[cells.clone()], &[], &at("one")).unwrap();
+    run("hgcal stage-one", std::slice::from_ref(&cells), &[], &at("one")).unwrap();
     let kept = table(&at("one/tcs.parquet")).num_rows();
     println!("Stage 1 keeps {kept} of {n} cells");
     assert!(kept > n / 2 && kept < n);
@@ -56,7 +56,7 @@ fn simulated_events_go_through_every_stage() {
     assert!((all.iter().sum::<f64>() * 480.0 - n as f64).abs() < 1e-6 * n as f64);
     assert!((passed.iter().sum::<f64>() * 480.0 - kept as f64).abs() < 1e-6 * n as f64);
 
-    run("hgcal run", &[cells.clone()], &[], &at("run")).unwrap();
+    run("hgcal run", std::slice::from_ref(&cells), &[], &at("run")).unwrap();
     let inputs = [
         cells.clone(),
         format!("clusters={}", file("run/clusters.parquet")),
@@ -70,7 +70,7 @@ fn simulated_events_go_through_every_stage() {
 
     for words in [&["source=cells"][..], &["source=modules", "sharing=eighths"][..]] {
         let out = at(&format!("towers_{}.parquet", words.len()));
-        run("hgcal towers", &[cells.clone()], words, &out).unwrap();
+        run("hgcal towers", std::slice::from_ref(&cells), words, &out).unwrap();
         let total: f64 = floats(&table(&out), "total").iter().sum();
         let tcs = table(&at("sim/tcs.parquet"));
         let pt: f64 = tcs
@@ -92,6 +92,22 @@ fn simulated_events_go_through_every_stage() {
     assert!(moved[0] > 0.05 && moved[1] == 0.0);
     assert!(floats(&scan, "response").iter().all(|&r| (0.8..1.3).contains(&r)));
     assert!(table(&at("phi/moved.parquet")).num_rows() > 1000);
+}
+
+#[test]
+fn the_root_ntuple_holds_the_same_events_as_the_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let input = |name: &str| vec![at(name).to_str().unwrap().to_owned()];
+    run("hgcal simulate", &[], &["events=30"], &at("tables")).unwrap();
+    run("hgcal simulate", &[], &["events=30", "form=ntuple"], &at("ntuple")).unwrap();
+    run("hgcal run", &input("tables/tcs.parquet"), &[], &at("a")).unwrap();
+    run("hgcal run", &input("ntuple/ntuple.root"), &[], &at("b")).unwrap();
+    for name in ["seeds.parquet", "clusters.parquet", "assignment.parquet"] {
+        let (a, b) = (table(&at("a").join(name)), table(&at("b").join(name)));
+        assert!(a.num_rows() > 0);
+        assert_eq!(a.columns(), b.columns(), "{name}");
+    }
 }
 
 #[test]

@@ -161,9 +161,9 @@ impl Tables {
     fn write(&mut self, batch: &SimulatedBatch) -> Result<(), StageError> {
         let c = &batch.cells.cells;
         let cells = [&c.wu, &c.wv, &c.cu, &c.cv, &c.layer]
-            .map(int32)
+            .map(|v| int32(v))
             .into_iter()
-            .chain([&c.pt, &c.mip_pt, &c.energy, &c.x, &c.y, &c.z, &c.eta, &c.phi].map(float32))
+            .chain([&c.pt, &c.mip_pt, &c.energy, &c.x, &c.y, &c.z, &c.eta, &c.phi].map(|v| float32(v)))
             .chain([int32(&c.subdet), float32(&batch.cell_sim_energy), int32(&batch.cell_particle)]);
         self.cells.write(&batch.cells, &batch.cells.offsets, cells)?;
         let (p, offsets) = (&batch.particles.particles, &batch.particles.offsets);
@@ -183,12 +183,12 @@ impl Tables {
     }
 }
 
-fn int32(values: &Vec<i32>) -> ArrayRef {
-    Arc::new(Int32Array::from(values.clone()))
+fn int32(values: &[i32]) -> ArrayRef {
+    Arc::new(Int32Array::from(values.to_vec()))
 }
 
-fn float32(values: &Vec<f32>) -> ArrayRef {
-    Arc::new(Float32Array::from(values.clone()))
+fn float32(values: &[f32]) -> ArrayRef {
+    Arc::new(Float32Array::from(values.to_vec()))
 }
 
 fn create_ntuple(run: &Run) -> Result<Box<dyn BatchWriter>, StageError> {

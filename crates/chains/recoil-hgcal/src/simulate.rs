@@ -135,19 +135,52 @@ impl SimulatedBatch {
 #[derive(Debug)]
 struct Detector {
     map: CellMap,
-    /// Energy that gives one transverse MIP, per cell \[GeV\].
-    gev_per_mipt: Vec<f32>,
-    /// 1 / cosh(eta) per cell.
-    sin_theta: Vec<f32>,
+    readout: Vec<Readout>,
     depth: DepthScale,
     scatter: Scatter,
     cee: Option<LayerSampler>,
     ceh: Option<LayerSampler>,
 }
 
+/// What the read-out of a cell needs, side by side in memory.
+#[derive(Clone, Copy, Debug)]
+struct Readout {
+    /// Address and position in the endcap at positive z; no signal.
+    cell: TriggerCell,
+    /// Energy that gives one transverse MIP \[GeV\].
+    gev_per_mipt: f32,
+    /// 1 / cosh(eta).
+    sin_theta: f32,
+}
+
+impl Readout {
+    fn all(map: &CellMap) -> Vec<Self> {
+        let one = |i: usize| {
+            let eta = map.eta[i];
+            let cell = TriggerCell {
+                wu: map.wu[i],
+                wv: map.wv[i],
+                cu: map.cu[i],
+                cv: map.cv[i],
+                layer: map.layer[i],
+                subdet: map.subdet[i],
+                x: map.x[i] as f32,
+                y: map.y[i] as f32,
+                z: map.z[i] as f32,
+                eta: eta as f32,
+                phi: map.phi[i] as f32,
+                ..TriggerCell::default()
+            };
+            let weight = calibration::gev_per_mipt(cell.layer).unwrap_or(0.0);
+            Self { cell, gev_per_mipt: (weight * eta.cosh()) as f32, sin_theta: (1.0 / eta.cosh()) as f32 }
+        };
+        (0..map.len()).map(one).collect()
+    }
+}
+
 impl Detector {
     fn gev_per_mipt(&self, cell: usize) -> f32 {
-        self.gev_per_mipt.get(cell).copied().unwrap_or(0.0)
+        self.readout.get(cell).map_or(0.0, |readout| readout.gev_per_mipt)
     }
 }
 
@@ -166,16 +199,9 @@ impl Simulator {
     pub fn new(config: &SimulationConfig) -> Result<Self> {
         config.check()?;
         let map = CellMap::new(&config.geometry);
-        let sin_theta: Vec<f32> = map.eta.iter().map(|eta| (1.0 / eta.cosh()) as f32).collect();
-        let gev_per_mipt = map
-            .layer
-            .iter()
-            .zip(&map.eta)
-            .map(|(&layer, eta)| (calibration::gev_per_mipt(layer).unwrap_or(0.0) * eta.cosh()) as f32)
-            .collect();
         let (cee, ceh) = (LayerSampler::new(&map, true), LayerSampler::new(&map, false));
-        let detector =
-            Detector { map, gev_per_mipt, sin_theta, depth: DepthScale::new(), scatter: Scatter::new(), cee, ceh };
+        let readout = Readout::all(&map);
+        let detector = Detector { map, readout, depth: DepthScale::new(), scatter: Scatter::new(), cee, ceh };
         Ok(Self { config: config.clone(), detector })
     }
 
@@ -280,29 +306,20 @@ impl Simulator {
 
     /// Writes the cells above threshold of the endcap on the side `sign` of the interaction point.
     fn read_out(&self, sign: f64, deposits: &mut Deposits, batch: &mut SimulatedBatch) {
-        let (map, detector, threshold) = (&self.detector.map, &self.detector, self.config.mip_threshold as f32);
+        let (readout, threshold) = (&self.detector.readout, self.config.mip_threshold as f32);
         deposits.drain_event(|i, sums| {
-            let energy = sums.signal + sums.background;
-            let mip_pt = energy / detector.gev_per_mipt[i];
-            if mip_pt <= threshold {
+            let Readout { mut cell, gev_per_mipt, sin_theta } = readout[i];
+            cell.energy = sums.signal + sums.background;
+            cell.mip_pt = cell.energy / gev_per_mipt;
+            if cell.mip_pt <= threshold {
                 return;
             }
-            batch.cells.cells.push(TriggerCell {
-                wu: map.wu[i],
-                wv: map.wv[i],
-                cu: map.cu[i],
-                cv: map.cv[i],
-                layer: map.layer[i],
-                subdet: map.subdet[i],
-                pt: energy * detector.sin_theta[i],
-                mip_pt,
-                energy,
-                x: (sign * map.x[i]) as f32,
-                y: map.y[i] as f32,
-                z: (sign * map.z[i]) as f32,
-                eta: (sign * map.eta[i]) as f32,
-                phi: if sign > 0.0 { map.phi[i] } else { wrap(std::f64::consts::PI - map.phi[i]) } as f32,
-            });
+            cell.pt = cell.energy * sin_theta;
+            if sign < 0.0 {
+                (cell.x, cell.z, cell.eta) = (-cell.x, -cell.z, -cell.eta);
+                cell.phi = wrap(std::f64::consts::PI - f64::from(cell.phi)) as f32;
+            }
+            batch.cells.cells.push(cell);
             batch.cell_sim_energy.push(sums.signal);
             batch.cell_particle.push(sums.particle);
         });

@@ -14,6 +14,10 @@ use recoil_root::{Column, Result, Type};
 const ROWS: usize = 1_000_000;
 const BATCH: usize = 50_000;
 
+// as the program has it: large buffers come back without page faults
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("which directory?")?;
     let batches: Vec<Vec<Column>> = (0..ROWS / BATCH).map(|batch| columns(batch as u64)).collect();

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::{DecompressionError, Decompressor};
 
 use crate::{bytes::Read, error::Fault};
 
@@ -122,14 +122,16 @@ pub(crate) fn decompress(src: &[u8], raw_len: usize, dst: &mut Vec<u8>) -> Read<
 
 thread_local! {
     // Decoder states are large and costly to make: one of each per thread.
-    static ZLIB: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+    static DEFLATE: RefCell<Decompressor> = RefCell::new(Decompressor::new());
     static ZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 fn unpack(codec: Codec, body: &[u8], out: &mut [u8]) -> Result<usize, String> {
     match codec {
-        Codec::Zlib => ZLIB.with_borrow_mut(|state| inflate(state, true, body, out)),
-        Codec::OldDeflate => inflate(&mut Decompress::new(false), false, body, out),
+        Codec::Zlib => DEFLATE.with_borrow_mut(|state| state.zlib_decompress(body, out)).map_err(inflate_error),
+        Codec::OldDeflate => {
+            DEFLATE.with_borrow_mut(|state| state.deflate_decompress(body, out)).map_err(inflate_error)
+        }
         Codec::Lzma => unpack_xz(body, out),
         Codec::Lz4 => {
             let (sum, body) = body.split_first_chunk::<LZ4_CHECKSUM>().ok_or("no room for the checksum")?;
@@ -148,15 +150,12 @@ fn unpack(codec: Codec, body: &[u8], out: &mut [u8]) -> Result<usize, String> {
     }
 }
 
-fn inflate(state: &mut Decompress, zlib_frame: bool, body: &[u8], out: &mut [u8]) -> Result<usize, String> {
-    state.reset(zlib_frame);
-    let status = state.decompress(body, out, FlushDecompress::Finish).map_err(|e| e.to_string())?;
-    let written = state.total_out() as usize;
-    match status {
-        Status::StreamEnd => Ok(written),
-        Status::Ok | Status::BufError if written == out.len() => Ok(written),
-        _ => Err("ends too early".into()),
+fn inflate_error(error: DecompressionError) -> String {
+    match error {
+        DecompressionError::BadData => "damaged or cut short",
+        DecompressionError::InsufficientSpace => "gives more bytes than its header says",
     }
+    .into()
 }
 
 fn unpack_xz(body: &[u8], out: &mut [u8]) -> Result<usize, String> {
@@ -215,15 +214,15 @@ mod tests {
 
     fn packed(letters: &[u8; 2], raw: &[u8]) -> Vec<u8> {
         let body = match letters {
-            b"ZL" => {
-                let mut e = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
-                e.write_all(raw).unwrap();
-                e.finish().unwrap()
-            }
-            b"CS" => {
-                let mut e = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-                e.write_all(raw).unwrap();
-                e.finish().unwrap()
+            b"ZL" | b"CS" => {
+                let mut packer = libdeflater::Compressor::new(libdeflater::CompressionLvl::fastest());
+                let mut out = vec![0; packer.zlib_compress_bound(raw.len())];
+                let n = match letters {
+                    b"ZL" => packer.zlib_compress(raw, &mut out),
+                    _ => packer.deflate_compress(raw, &mut out),
+                };
+                out.truncate(n.unwrap());
+                out
             }
             b"XZ" => {
                 let mut e = liblzma::write::XzEncoder::new(Vec::new(), 1);

@@ -388,6 +388,19 @@ impl Column {
         rest.iter().all(|part| whole.append(part)).then_some(whole)
     }
 
+    /// Makes room for `entries` entries with `numbers` numbers in all, where the column is made of plain numbers.
+    pub(crate) fn reserve_flat(&mut self, entries: usize, numbers: usize) {
+        match self {
+            Self::Prim(values) => values.reserve(numbers),
+            Self::Fixed { inner, .. } => inner.reserve_flat(entries, numbers),
+            Self::List { offsets, inner } => {
+                offsets.reserve_exact(entries);
+                inner.reserve_flat(entries, numbers);
+            }
+            Self::Str { .. } | Self::Struct { .. } => {}
+        }
+    }
+
     /// Makes room for `parts` behind, so that they are copied once.
     fn reserve(&mut self, parts: &[&Column]) {
         match self {

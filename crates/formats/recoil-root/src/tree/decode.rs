@@ -12,6 +12,8 @@ use crate::{
 
 /// Version bit of a collection written member by member.
 const MEMBER_WISE: i16 = 0x4000;
+/// Status bit of an object that other objects refer to.
+const IS_REFERENCED: u32 = 0x10;
 
 /// A number as it lies in a file.
 pub(crate) trait Stored: Copy + Default + Send + Sync {
@@ -78,43 +80,41 @@ fn extend(values: &mut Values, src: &[u8]) {
     with_vec!(values, v => Stored::extend(src, v));
 }
 
-/// Entries `from..to` of a basket.
+/// Puts the entries `from..to` of a basket at the end of `out`, a column of the type of `wire`.
 ///
 /// `counts` are the items of each of these entries, for a counted array in a basket without offsets.
-pub(crate) fn decode(wire: &Wire, view: View<'_>, from: usize, to: usize, counts: Option<&[usize]>) -> Read<Column> {
+pub(crate) fn decode(
+    wire: &Wire,
+    view: View<'_>,
+    from: usize,
+    to: usize,
+    counts: Option<&[usize]>,
+    out: &mut Column,
+) -> Read<()> {
     if let Some(size) = wire.fixed_size() {
-        return fixed_entries(wire, size, view, from, to);
+        return fixed_entries(wire, size, view, from, to, out);
     }
     let generated;
     let (offsets, from, to) = match (view.offsets, counts, wire) {
         (Some(offsets), ..) => (Some(offsets), from, to),
         (None, Some(counts), Wire::Rest { item, .. }) => {
-            let size = item.fixed_size().unwrap_or(0);
+            let missing = || Fault::bad(view.data.len(), "items of unequal size without offsets");
+            let size = if **item == Wire::StatusBits { Some(4) } else { item.fixed_size() };
+            let size = size.ok_or_else(missing)?;
             generated = generate_offsets(counts, size, view.data.len())?;
             (Some(generated.as_slice()), from, to)
         }
         _ => (None, from, to),
     };
     let Some(offsets) = offsets else {
-        return sequential(wire, view, from, to);
+        return sequential(wire, view, from, to, out);
     };
     let offsets = offsets
         .get(from..=to)
         .ok_or_else(|| Fault::bad(view.data.len(), format!("{} entries where {to} are wanted", view.entries)))?;
-    match wire {
-        Wire::Rest { header: false, skip, item } => {
-            if let Some((prim, n)) = item.flat() {
-                return rest_of_numbers(view.data, offsets, *skip, prim, n, item);
-            }
-        }
-        Wire::Sequence { header, item } => {
-            if let Some((prim, n)) = item.flat() {
-                return sequences_of_numbers(view.data, offsets, *header, prim, n, item);
-            }
-        }
-        _ => {}
+    if let Some(lists) = FlatLists::of(wire) {
+        return lists.decode(view.data, offsets, out);
     }
-    let mut out = Column::empty(&wire.ty());
     let mut cursor = Cursor::new(view.data);
     for pair in offsets.windows(2) {
         let [start, end] = *pair else { continue };
@@ -122,12 +122,12 @@ pub(crate) fn decode(wire: &Wire, view: View<'_>, from: usize, to: usize, counts
         cursor.seek(start as usize)?;
         cursor.narrow(end as usize)?;
         if start == end {
-            push_empty(&mut out).ok_or_else(|| Fault::bad(start as usize, "an entry without bytes"))?;
+            push_empty(out).ok_or_else(|| Fault::bad(start as usize, "an entry without bytes"))?;
         } else {
-            value(wire, &mut cursor, &mut out)?;
+            value(wire, &mut cursor, out)?;
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Offsets of entries of `counts` items with `size` bytes each.
@@ -144,22 +144,14 @@ fn generate_offsets(counts: &[usize], size: usize, len: usize) -> Read<Vec<u32>>
 }
 
 /// Entries that all take `size` bytes.
-fn fixed_entries(wire: &Wire, size: usize, view: View<'_>, from: usize, to: usize) -> Read<Column> {
+fn fixed_entries(wire: &Wire, size: usize, view: View<'_>, from: usize, to: usize, out: &mut Column) -> Read<()> {
     let range = from.checked_mul(size).zip(to.checked_mul(size));
     let bytes = range.and_then(|(start, end)| view.data.get(start..end)).ok_or(Fault::Short {
         at: from.saturating_mul(size),
         need: (to - from).saturating_mul(size),
         len: view.data.len(),
     })?;
-    if let Some((prim, _)) = wire.flat() {
-        let mut values = Values::with_capacity(prim, bytes.len() / prim.size());
-        extend(&mut values, bytes);
-        return Ok(in_arrays(values, wire));
-    }
-    let mut out = Column::empty(&wire.ty());
-    let mut cursor = Cursor::new(bytes);
-    many(wire, to - from, &mut cursor, &mut out)?;
-    Ok(out)
+    many(wire, to - from, &mut Cursor::new(bytes), out)
 }
 
 /// Numbers in the arrays of `wire`.
@@ -171,94 +163,126 @@ pub(crate) fn in_arrays(values: Values, wire: &Wire) -> Column {
 }
 
 /// Entries whose ends only show while reading them, from the first one on.
-fn sequential(wire: &Wire, view: View<'_>, from: usize, to: usize) -> Read<Column> {
-    let mut out = Column::empty(&wire.ty());
+fn sequential(wire: &Wire, view: View<'_>, from: usize, to: usize, out: &mut Column) -> Read<()> {
     let mut cursor = Cursor::new(view.data);
     if matches!(wire, Wire::Rest { .. }) {
         return Err(Fault::bad(view.data.len(), "a counted array without offsets or counts"));
     }
-    for _ in 0..to {
-        value(wire, &mut cursor, &mut out)?;
+    let mut passed = Column::empty(&wire.ty());
+    for _ in 0..from {
+        value(wire, &mut cursor, &mut passed)?;
     }
-    Ok(if from == 0 { out } else { out.slice(from, to) })
+    for _ in from..to {
+        value(wire, &mut cursor, out)?;
+    }
+    Ok(())
 }
 
-/// Counted arrays: the bytes between offsets, less `skip` before each.
+/// Lists of plain numbers: the layouts that carry most of the data, read without a look at each item.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FlatLists {
+    /// Counted arrays: the bytes between offsets, less `skip` before each.
+    Rest { skip: usize, prim: Prim, per_item: usize },
+    /// STL sequences: a header, a count, the numbers.
+    Sequence { header: bool, prim: Prim, per_item: usize },
+}
+
+impl FlatLists {
+    pub fn of(wire: &Wire) -> Option<Self> {
+        match wire {
+            Wire::Rest { header: false, skip, item } => {
+                item.flat().map(|(prim, per_item)| Self::Rest { skip: *skip, prim, per_item })
+            }
+            Wire::Sequence { header, item } => {
+                item.flat().map(|(prim, per_item)| Self::Sequence { header: *header, prim, per_item })
+            }
+            _ => None,
+        }
+    }
+
+    /// Numbers in `bytes` bytes that hold `entries` entries, if none of these lacks what stands before its items.
+    pub fn numbers(self, bytes: usize, entries: usize) -> usize {
+        let (before, prim) = match self {
+            Self::Rest { skip, prim, .. } => (skip, prim),
+            Self::Sequence { header, prim, .. } => (4 + if header { 6 } else { 0 }, prim),
+        };
+        bytes.saturating_sub(entries.saturating_mul(before)) / prim.size()
+    }
+
+    fn decode(self, data: &[u8], offsets: &[u32], out: &mut Column) -> Read<()> {
+        let at = offsets.first().map_or(0, |at| *at as usize);
+        let Column::List { offsets: ends, inner } = out else { return Err(mismatch(at)) };
+        let values = innermost(inner).ok_or_else(|| mismatch(at))?;
+        match self {
+            Self::Rest { skip, prim, per_item } => {
+                rest_of_numbers(data, offsets, skip, per_item * prim.size(), ends, values)
+            }
+            Self::Sequence { header, prim, per_item } => {
+                with_vec!(values, v => sequences_of_numbers(data, offsets, header, per_item * prim.size(), ends, v))
+            }
+        }
+    }
+}
+
 fn rest_of_numbers(
     data: &[u8],
     offsets: &[u32],
     skip: usize,
-    prim: Prim,
-    per_item: usize,
-    item: &Wire,
-) -> Read<Column> {
-    let size = per_item * prim.size();
-    let (first, last) = match offsets {
-        [first, .., last] => (*first as usize, *last as usize),
-        _ => (0, 0),
-    };
-    let mut ends = Vec::with_capacity(offsets.len());
-    ends.push(0_i64);
+    size: usize,
+    ends: &mut Vec<i64>,
+    values: &mut Values,
+) -> Read<()> {
     let bad = |at: usize| Fault::bad(at, format!("an entry whose size is no multiple of {size} bytes"));
-    let mut values = Values::with_capacity(prim, (last - first) / prim.size());
+    let mut items = ends.last().copied().unwrap_or(0);
     if skip == 0 && size.is_power_of_two() {
+        let [first, ends_here @ ..] = offsets else { return Ok(()) };
         let shift = size.trailing_zeros();
-        ends.clear();
-        ends.extend(offsets.iter().map(|at| i64::from((*at - first as u32) >> shift)));
-        if offsets.iter().any(|at| (*at - first as u32) as usize & (size - 1) != 0) {
-            return Err(bad(first));
+        ends.extend(ends_here.iter().map(|at| items + i64::from((*at - first) >> shift)));
+        if ends_here.iter().fold(0, |all, at| all | (*at - first)) as usize & (size - 1) != 0 {
+            return Err(bad(*first as usize));
         }
-        extend(&mut values, data.get(first..last).unwrap_or(&[]));
-    } else {
-        let mut items = 0;
-        for pair in offsets.windows(2) {
-            let [start, end] = [pair.first(), pair.last()].map(|at| at.map_or(0, |at| *at as usize));
-            let bytes = if start == end { &[] } else { data.get(start + skip..end).ok_or_else(|| bad(start))? };
-            if bytes.len() % size != 0 {
-                return Err(bad(start));
-            }
-            items += (bytes.len() / size) as i64;
-            ends.push(items);
-            extend(&mut values, bytes);
-        }
+        let last = ends_here.last().unwrap_or(first);
+        extend(values, data.get(*first as usize..*last as usize).unwrap_or(&[]));
+        return Ok(());
     }
-    Ok(Column::List { offsets: ends, inner: Box::new(in_arrays(values, item)) })
+    for pair in offsets.windows(2) {
+        let [start, end] = [pair.first(), pair.last()].map(|at| at.map_or(0, |at| *at as usize));
+        let bytes = if start == end { &[] } else { data.get(start + skip..end).ok_or_else(|| bad(start))? };
+        if bytes.len() % size != 0 {
+            return Err(bad(start));
+        }
+        items += (bytes.len() / size) as i64;
+        ends.push(items);
+        extend(values, bytes);
+    }
+    Ok(())
 }
 
-/// STL sequences of numbers: a header, a count, the numbers.
-fn sequences_of_numbers(
+fn sequences_of_numbers<T: Stored>(
     data: &[u8],
     offsets: &[u32],
     header: bool,
-    prim: Prim,
-    per_item: usize,
-    item: &Wire,
-) -> Read<Column> {
-    let size = per_item * prim.size();
-    let span = offsets.last().zip(offsets.first()).map_or(0, |(last, first)| (last - first) as usize);
-    let overhead = (offsets.len().saturating_sub(1)) * (4 + if header { 6 } else { 0 });
-    let mut values = Values::with_capacity(prim, span.saturating_sub(overhead) / prim.size());
-    let mut ends = Vec::with_capacity(offsets.len());
-    ends.push(0_i64);
-    let mut items = 0;
-    with_vec!(&mut values, v => {
-        let mut cursor = Cursor::new(data);
-        for pair in offsets.windows(2) {
-            let [start, end] = *pair else { continue };
-            if start < end {
-                cursor.widen(end as usize);
-                cursor.seek(start as usize)?;
-                if header {
-                    cursor.counted_header()?;
-                }
-                let n = cursor.count(size)?;
-                Stored::extend(cursor.take(n * size)?, v);
-                items += n as i64;
+    size: usize,
+    ends: &mut Vec<i64>,
+    values: &mut Vec<T>,
+) -> Read<()> {
+    let mut items = ends.last().copied().unwrap_or(0);
+    let mut cursor = Cursor::new(data);
+    for pair in offsets.windows(2) {
+        let [start, end] = *pair else { continue };
+        if start < end {
+            cursor.widen(end as usize);
+            cursor.seek(start as usize)?;
+            if header {
+                cursor.counted_header()?;
             }
-            ends.push(items);
+            let n = cursor.count(size)?;
+            T::extend(cursor.take(n * size)?, values);
+            items += n as i64;
         }
-    });
-    Ok(Column::List { offsets: ends, inner: Box::new(in_arrays(values, item)) })
+        ends.push(items);
+    }
+    Ok(())
 }
 
 /// An empty list or string for an entry without bytes; `None` where there is no such thing.
@@ -315,6 +339,13 @@ fn value(wire: &Wire, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<()> {
                 Values::F64(v) => v.push(x),
                 _ => return Err(mismatch(at)),
             }
+        }
+        (Wire::StatusBits, Column::Prim(Values::U32(values))) => {
+            let bits = cursor.u32()?;
+            if bits & IS_REFERENCED != 0 {
+                cursor.skip(2)?;
+            }
+            values.push(bits);
         }
         (Wire::Fixed(size, inner), Column::Fixed { inner: out, .. }) => many(inner, *size, cursor, out)?,
         (Wire::Rest { header, skip, item }, Column::List { offsets, inner }) => {
@@ -462,7 +493,7 @@ fn members(class: &Class, n: usize, cursor: &mut Cursor<'_>, fields: &mut [(Stri
             for _ in 0..n {
                 let header = cursor.header()?;
                 cursor.skip(4)?;
-                if cursor.u32()? & 0x10 != 0 {
+                if cursor.u32()? & IS_REFERENCED != 0 {
                     cursor.skip(2)?;
                 }
                 if let Some(end) = header.end {

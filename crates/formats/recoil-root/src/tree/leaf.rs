@@ -128,6 +128,9 @@ fn number(node: &BranchNode<'_>, leaf: &Object) -> Option<Wire> {
                 };
                 return Some(Wire::Packed(Packed::of(&title, ty == code::DOUBLE32)));
             }
+            if ty == code::BITS {
+                return Some(Wire::StatusBits);
+            }
             prim_of_code(ty)?
         }
         _ => return None,

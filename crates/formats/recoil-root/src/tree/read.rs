@@ -6,9 +6,9 @@ use rayon::prelude::*;
 
 use super::{
     Branch, Tree,
-    basket::{Scratch, View},
+    basket::{BasketHeader, Scratch, View},
     branch::BasketPlace,
-    decode::{Stored, decode, in_arrays, with_vec},
+    decode::{FlatLists, Stored, decode, in_arrays, with_vec},
     wire::Wire,
 };
 use crate::{
@@ -19,8 +19,18 @@ use crate::{
 /// Columns above this many times the file's size are not allocated before their baskets were seen.
 const TRUSTED_RATIO: u64 = 64;
 
+/// Bytes that hold the key of a basket unless its names are very long.
+const KEY_SIZE: usize = 256;
+
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// How the baskets of one branch are gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    OneByOne,
+    Parallel,
 }
 
 /// Entries of one basket that are wanted.
@@ -39,6 +49,11 @@ impl Tree {
     /// [`Error::Range`] beyond the entries of the branch, [`Error::Unsupported`] for a type that cannot be read,
     /// [`Error::Corrupt`] or [`Error::Io`] when the file is damaged.
     pub fn read(&self, branch: &Branch, range: Range<u64>) -> Result<Column> {
+        let order = if rayon::current_num_threads() == 1 { Order::OneByOne } else { Order::Parallel };
+        self.read_as(branch, range, order)
+    }
+
+    fn read_as(&self, branch: &Branch, range: Range<u64>, order: Order) -> Result<Column> {
         let place = || Box::new(self.place(branch));
         let Some(wire) = &branch.wire else {
             return Err(Error::Unsupported { place: place(), type_name: branch.ty.to_string() });
@@ -48,15 +63,63 @@ impl Tree {
             return Err(Error::Range { place: place(), start: range.start, end: range.end, entries });
         }
         let parts = parts(branch, &range);
+        if order == Order::OneByOne || parts.len() == 1 {
+            return self.read_in_order(branch, wire, &parts);
+        }
         if let Some((prim, per_entry)) = wire.flat() {
             let total = (range.end - range.start).saturating_mul((per_entry * prim.size()) as u64);
             if total <= self.inner.source.len().saturating_mul(TRUSTED_RATIO) {
                 return self.read_numbers(branch, wire, prim, per_entry, &parts);
             }
         }
-        let columns: Vec<Column> =
-            parts.par_iter().map(|part| self.read_part(branch, wire, *part)).collect::<Result<_>>()?;
+        let read = |part: &Part| {
+            let mut column = Column::empty(&branch.ty);
+            self.read_part(branch, wire, *part, &mut column).map(|()| column)
+        };
+        let columns: Vec<Column> = parts.par_iter().map(read).collect::<Result<_>>()?;
         Column::concat(&branch.ty, columns).ok_or_else(|| Fault::bad(0, "baskets of different types").at(*place()))
+    }
+
+    /// All baskets on this thread, each decoded to the end of the same column.
+    fn read_in_order(&self, branch: &Branch, wire: &Wire, parts: &[Part]) -> Result<Column> {
+        let mut column = Column::empty(&branch.ty);
+        self.reserve(branch, wire, parts, &mut column);
+        for part in parts {
+            self.read_part(branch, wire, *part, &mut column)?;
+        }
+        Ok(column)
+    }
+
+    /// Makes room in `column` for the entries of `parts`, as far as their number shows in the keys of the baskets.
+    fn reserve(&self, branch: &Branch, wire: &Wire, parts: &[Part], column: &mut Column) {
+        let entries: usize = parts.iter().map(|part| part.to - part.from).sum();
+        let numbers = match (wire.flat(), FlatLists::of(wire)) {
+            (Some((_, per_entry)), _) => Some(entries.saturating_mul(per_entry)),
+            (None, Some(lists)) => parts
+                .iter()
+                .map(|part| {
+                    let (bytes, entries) = self.basket_size(branch, part.basket)?;
+                    Some(lists.numbers(bytes, entries))
+                })
+                .sum(),
+            (None, None) => return,
+        };
+        let trusted = self.inner.source.len().saturating_mul(TRUSTED_RATIO) / 8;
+        if let Some(numbers) = numbers.filter(|n| (*n as u64) <= trusted && (entries as u64) <= trusted) {
+            column.reserve_flat(entries, numbers);
+        }
+    }
+
+    /// Bytes of the entries of a basket and their number, without decompressing it.
+    fn basket_size(&self, branch: &Branch, basket: usize) -> Option<(usize, usize)> {
+        match branch.baskets.get(basket)? {
+            BasketPlace::Embedded(embedded) => Some((embedded.view().data.len(), embedded.entries())),
+            BasketPlace::Stored { seek, nbytes } => {
+                let key = self.inner.source.read_up_to(*seek, KEY_SIZE.min(*nbytes)).ok()?;
+                let header = BasketHeader::read(&key).ok()?;
+                Some((header.border, header.entries))
+            }
+        }
     }
 
     /// Reads the same entries of several branches, in parallel over branches and baskets.
@@ -64,7 +127,9 @@ impl Tree {
     /// # Errors
     /// As [`Tree::read`].
     pub fn read_many(&self, branches: &[&Branch], range: Range<u64>) -> Result<Vec<Column>> {
-        branches.par_iter().map(|branch| self.read(branch, range.clone())).collect()
+        // with enough branches for all threads, each is read in order: its baskets then need no second copy
+        let order = if branches.len() >= 2 * rayon::current_num_threads() { Order::OneByOne } else { Order::Parallel };
+        branches.par_iter().map(|branch| self.read_as(branch, range.clone(), order)).collect()
     }
 
     /// Numbers, always as many per entry: every basket decodes to its place in one allocation.
@@ -102,21 +167,21 @@ impl Tree {
         })
     }
 
-    fn read_part(&self, branch: &Branch, wire: &Wire, part: Part) -> Result<Column> {
+    fn read_part(&self, branch: &Branch, wire: &Wire, part: Part, out: &mut Column) -> Result<()> {
         let needs_counts = matches!(wire, Wire::Rest { .. });
         let decoded = self.with_basket(branch, part.basket, |view| {
             if needs_counts && view.offsets.is_none() {
-                return Ok(None);
+                return Ok(false);
             }
-            decode(wire, view, part.from, part.to, None).map(Some)
+            decode(wire, view, part.from, part.to, None, out).map(|()| true)
         })?;
-        if let Some(column) = decoded {
-            return Ok(column);
+        if decoded {
+            return Ok(());
         }
         // offsets that were not stored follow from the branch that counts
         let first = branch.starts.get(part.basket).copied().unwrap_or(0);
         let counts = self.counts(branch, first..first + part.to as u64)?;
-        self.with_basket(branch, part.basket, |view| decode(wire, view, part.from, part.to, Some(&counts)))
+        self.with_basket(branch, part.basket, |view| decode(wire, view, part.from, part.to, Some(&counts), out))
     }
 
     /// Values of the branch that counts the items of `branch`.

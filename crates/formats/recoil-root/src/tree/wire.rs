@@ -14,6 +14,8 @@ pub(crate) enum Wire {
     Prim(Prim),
     /// A `Float16_t` or `Double32_t`.
     Packed(Packed),
+    /// Status bits of an object; two bytes follow where they say that other objects refer to it.
+    StatusBits,
     /// Items one after another, always as many.
     Fixed(usize, Box<Wire>),
     /// Items up to the end of the entry, or of the byte count where `header`, after `skip` bytes.
@@ -72,6 +74,7 @@ impl Wire {
         match self {
             Self::Prim(prim) => Type::Prim(*prim),
             Self::Packed(packed) => Type::Prim(packed.prim()),
+            Self::StatusBits => Type::Prim(Prim::U32),
             Self::Fixed(size, inner) => Type::fixed(*size, inner.ty()),
             Self::Rest { item, .. } | Self::Sequence { item, .. } => Type::list(item.ty()),
             Self::Map { key, value, .. } => {

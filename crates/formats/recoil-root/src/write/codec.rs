@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use libdeflater::{CompressionLvl, Compressor};
 use twox_hash::XxHash64;
 
 /// Largest number of bytes, raw or compressed, that one block's 3-byte length can tell.
@@ -93,11 +94,13 @@ impl Compression {
                 Ok((*b"CS", 0))
             }
             Self::Zlib(level) => {
-                // level 1 of zlib-rs keeps to fixed codes: 30 % larger on detector data than any other zlib's level 1
-                let level = flate2::Compression::new(u32::from(level.max(2)));
-                let mut encoder = flate2::write::ZlibEncoder::new(out, level);
-                encoder.write_all(block)?;
-                encoder.finish()?;
+                let level = CompressionLvl::new(i32::from(level)).unwrap_or_default();
+                let mut packer = Compressor::new(level);
+                let start = out.len();
+                out.resize(start + packer.zlib_compress_bound(block.len()), 0);
+                let room = out.get_mut(start..).unwrap_or(&mut []);
+                let packed = packer.zlib_compress(block, room).map_err(std::io::Error::other)?;
+                out.truncate(start + packed);
                 Ok((*b"ZL", 8))
             }
             Self::Lzma(level) => {

@@ -5,7 +5,8 @@ import sys
 from html.parser import HTMLParser
 
 SECTIONS = ["Summary", "One event", "Seeds and clusters per event", "Split showers", "Efficiency", "Responses",
-            "Response and resolution", "Cluster size", "Provenance"]
+            "Response and resolution", "Cluster size", "Moving trigger cells", "Layers, links and towers", "Cluster shapes",
+            "Provenance"]
 LINKS = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "formaction"}
 
 

@@ -57,12 +57,13 @@ pub(crate) struct Against {
 /// Transverse momentum of the particle.
 pub(crate) const PT: Against = Against { title: r"\it{p}_{T}^{gen} [GeV]", range: (0.0, 100.0, 20), of: |k| k.pt };
 /// Absolute pseudorapidity of the particle.
-pub(crate) const ETA: Against = Against { title: r"|\eta^{gen}|", range: (1.6, 2.9, 13), of: |k| k.eta.abs() };
+pub(crate) const ETA: Against = Against { title: r"|\eta^{gen}|", range: (1.6, 2.8, 12), of: |k| k.eta.abs() };
 
 impl Against {
-    pub(crate) fn axis(&self) -> Option<Axis> {
+    /// The binning for `entries` particles: twice as wide for a small sample.
+    pub(crate) fn axis(&self, entries: usize) -> Option<Axis> {
         let (low, high, bins) = self.range;
-        Axis::uniform(bins, low, high).ok()
+        Axis::uniform(if entries < 1000 { bins.div_ceil(2) } else { bins }, low, high).ok()
     }
 }
 
@@ -87,6 +88,11 @@ pub(crate) fn marker(i: usize) -> Marker {
         .get(i % 6)
         .copied()
         .unwrap_or_default()
+}
+
+/// A number with `decimals` digits behind the point.
+pub(crate) fn fixed(value: f64, decimals: usize) -> String {
+    if value.is_finite() { format!("{value:.decimals$}").replace('-', "\u{2212}") } else { "n/a".to_owned() }
 }
 
 /// A bin width or number with as few digits as it needs.

@@ -31,6 +31,13 @@ pub fn per_event(what: &str, sample: &str, counts: &[Counts]) -> Figure {
     let edges: Vec<f64> = (0..=bins).map(|i| (low + i * width) as f64 - 0.5).collect();
     let unit = if width == 1 { String::new() } else { format!(" / {width}") };
     let mut panel = Panel::new(format!("Number of {what}"), format!("Fraction of events{unit}"));
+    // with a handful of bins almost everything sits in one of them
+    let few = low == 0 && width == 1 && bins <= 12;
+    let names: Vec<String> = (0..bins).map(|n| n.to_string()).collect();
+    let edges = if few { edges.iter().map(|e| e + 0.5).collect() } else { edges };
+    if few {
+        panel = panel.x_categories(&names.iter().map(String::as_str).collect::<Vec<_>>()).log_y().y_range(2e-5, 30.0);
+    }
     for (i, own) in counts.iter().enumerate() {
         let mut filled = vec![0.0; bins];
         for n in &own.per_event {
@@ -45,7 +52,5 @@ pub fn per_event(what: &str, sample: &str, counts: &[Counts]) -> Figure {
         }
         panel = panel.add(hist);
     }
-    // with a handful of bins almost everything sits in one of them
-    let panel = if bins <= 12 { panel.log_y().y_range(2e-5, 30.0) } else { panel };
     single(panel, sample)
 }

@@ -1,6 +1,6 @@
 //! Detector maps: Stage-1 truncation, towers, the longitudinal profile.
 
-use recoil_plot::{Figure, HeatMap, Hist, Line, Panel, Points};
+use recoil_plot::{Figure, HeatMap, Hist, Panel, Points};
 
 use super::{color, single};
 
@@ -28,21 +28,39 @@ pub fn layer_profile(sample: &str, profiles: &[LayerProfile]) -> Figure {
     single(panel, sample)
 }
 
-/// Fraction of the cells that Stage 1 keeps in each R/z bin, one curve per configuration of links.
-pub fn truncation(sample: &str, rz_edges: &[f64], kept: &[(String, Vec<f64>)]) -> Figure {
-    let mut panel =
-        Panel::new(r"\it{R}/\it{z}", "Fraction of trigger cells kept").y_range(0.0, 1.3).add(Line::horizontal(1.0));
+/// Fraction of the cells that Stage 1 keeps in each of its R/z bins, one curve per configuration of links.
+pub fn truncation(sample: &str, kept: &[(String, Vec<f64>)]) -> Figure {
+    let bins = kept.iter().map(|(_, fractions)| fractions.len()).max().unwrap_or(1);
+    let rz_edges: Vec<f64> = (0..=bins).map(|i| i as f64).collect();
+    let mut panel = Panel::new(r"Stage-1 bin in \it{R}/\it{z} (0: next to the beam)", "Fraction of trigger cells kept")
+        .x_range(0.0, bins as f64)
+        .y_from(0.0);
     for (i, (label, fractions)) in kept.iter().enumerate() {
-        panel = panel.add(Hist::new(rz_edges, fractions).label(label.clone()).color(color(i, kept.len())));
+        panel = panel.add(Hist::new(&rz_edges, fractions).label(label.clone()).color(color(i, kept.len())));
     }
     single(panel, sample)
 }
 
-/// Transverse energy in trigger towers; `values` has phi running fastest \[GeV\].
-pub fn towers(sample: &str, note: &str, eta_edges: &[f64], phi_edges: &[f64], values: &[f64]) -> Figure {
+/// Transverse energy in the trigger towers of one endcap.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TowerEnergies {
+    /// What the energies are, such as `mean of 200 events`.
+    pub note: String,
+    /// |eta| edges.
+    pub eta_edges: Vec<f64>,
+    /// phi edges \[rad\].
+    pub phi_edges: Vec<f64>,
+    /// Energies, phi running fastest \[GeV\].
+    pub values: Vec<f64>,
+}
+
+/// Map of the towers.
+pub fn towers(sample: &str, towers: &TowerEnergies) -> Figure {
+    let TowerEnergies { note, eta_edges, phi_edges, values } = towers;
     let map = HeatMap::new(phi_edges, eta_edges, values).color_title(r"\it{E}_{T} [GeV]").log_color();
     let top = eta_edges.iter().copied().fold(0.0, |a: f64, b| a.max(b.abs()));
     let bottom = eta_edges.iter().copied().fold(f64::INFINITY, |a: f64, b| a.min(b.abs()));
-    let panel = Panel::new(r"\phi [rad]", r"|\eta|").y_range(bottom, top + 0.2 * (top - bottom)).add(map).note(note);
+    let panel =
+        Panel::new(r"\phi [rad]", r"|\eta|").y_range(bottom, top + 0.2 * (top - bottom)).add(map).note(note.clone());
     single(panel, sample)
 }

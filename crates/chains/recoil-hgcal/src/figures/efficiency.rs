@@ -4,7 +4,7 @@ use recoil_plot::{Figure, Line, Panel, Points};
 use recoil_stats::Efficiency1;
 use recoil_stats::interval::{Interval, clopper_pearson};
 
-use super::{Against, ETA, Outcome, PT, color, digits, marker, single};
+use super::{Against, ETA, Outcome, PT, color, fixed, marker, single};
 use crate::validate::Comparison;
 
 /// Content of the intervals.
@@ -12,33 +12,24 @@ const LEVEL: f64 = 0.95;
 
 /// Fraction of particles with a cluster, in bins of the generated transverse momentum.
 pub fn against_pt(sample: &str, outcomes: &[Outcome]) -> Figure {
-    efficiency(&Against { range: (0.0, 20.0, 20), ..PT }, sample, outcomes)
+    single(efficiency(&Against { range: (0.0, 20.0, 20), ..PT }, outcomes).y_range(0.0, 1.35), sample)
 }
 
 /// Fraction of particles with a cluster, in bins of the generated |eta|.
 pub fn against_eta(sample: &str, outcomes: &[Outcome]) -> Figure {
-    efficiency(&ETA, sample, outcomes)
+    single(efficiency(&ETA, outcomes), sample)
 }
 
-fn efficiency(x: &Against, sample: &str, outcomes: &[Outcome]) -> Figure {
+fn efficiency(x: &Against, outcomes: &[Outcome]) -> Panel {
     let panel = Panel::new(x.title, "Efficiency").note("particles with a cluster").add(Line::horizontal(1.0));
-    let drawn = fractions(
-        panel,
-        x,
-        outcomes,
-        |_| true,
-        |row| row.clusters > 0,
-        1.0,
-        |i| format!("{} %", digits(100.0 * i.value, 4)),
-    );
-    single(drawn.y_range(0.0, 1.35), sample)
+    fractions(panel, x, outcomes, |_| true, |row| row.clusters > 0, 1.0, |i| format!("{}%", fixed(100.0 * i.value, 2)))
 }
 
 /// Fraction of the particles with clusters that became more than one cluster, in bins of the generated |eta|.
 pub fn splitting_against_eta(sample: &str, outcomes: &[Outcome]) -> Figure {
     let panel = Panel::new(ETA.title, "Split showers [%]").note("more than one cluster / at least one");
     let whole = |i: Interval| {
-        format!("{} % [{}, {}]", digits(100.0 * i.value, 3), digits(100.0 * i.low, 3), digits(100.0 * i.high, 3))
+        format!("{}% [{}, {}]", fixed(100.0 * i.value, 2), fixed(100.0 * i.low, 2), fixed(100.0 * i.high, 2))
     };
     let drawn = fractions(panel, &ETA, outcomes, |row| row.clusters > 0, |row| row.clusters > 1, 100.0, whole);
     single(drawn.y_from(0.0), sample)
@@ -64,7 +55,7 @@ fn fractions(
     scale: f64,
     overall: impl Fn(Interval) -> String,
 ) -> Panel {
-    let Some(axis) = x.axis() else { return panel };
+    let Some(axis) = x.axis(outcomes.first().map_or(0, |o| o.rows.len())) else { return panel };
     panel = panel.note("bars: 95% Clopper-Pearson");
     for (i, outcome) in outcomes.iter().enumerate() {
         let mut bins = Efficiency1::new(axis.clone());

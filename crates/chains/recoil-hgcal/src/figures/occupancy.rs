@@ -59,7 +59,7 @@ pub fn maps(sample: &str, note: &str, occupancy: &Occupancy, window: Option<Wind
             None => panel.x_range(-std::f64::consts::PI, std::f64::consts::PI).y_range(0.07, 0.75),
         }
     };
-    let before = panel(&occupancy.filled, r"\it{m}_{T} [mip_{T}]", "filled");
-    let after = panel(&occupancy.smoothed, r"smoothed [mip_{T}]", "smoothed");
+    let before = panel(&occupancy.filled, r"mip_{T} in the bin", "filled");
+    let after = panel(&occupancy.smoothed, r"Smoothed mip_{T}", "smoothed");
     labelled(Figure::grid(2, vec![before, after]).size(1300.0, 560.0), sample)
 }

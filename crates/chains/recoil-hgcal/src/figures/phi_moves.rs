@@ -24,7 +24,8 @@ pub fn scan(sample: &str, points: &[Point], unmoved: Option<f64>) -> Figure {
     let x = column(|p| p.parameter);
     let down = column(|p| 100.0 * (p.split.value - p.split.low));
     let up = column(|p| 100.0 * (p.split.high - p.split.value));
-    let mut split = Panel::new(PARAMETER, "Split showers [%]").y_from(0.0).note("bars: 95% Clopper-Pearson");
+    let mut split =
+        Panel::new(PARAMETER, "Split showers [%]").x_range(-0.05, 1.05).y_from(0.0).note("bars: 95% Clopper-Pearson");
     if let Some(value) = unmoved {
         split = split.add(Line::horizontal(100.0 * value).label("cells where they are"));
     }

@@ -24,7 +24,7 @@ const RADIUS: &str = r"Clustering radius in (\it{x}/\it{z}, \it{y}/\it{z})";
 
 /// Mean energy of the leading cluster over that of the particle, against the radius.
 pub fn energy(sample: &str, scans: &[Scan]) -> Figure {
-    let mut panel = Panel::new(RADIUS, r"\langle\it{E}^{cluster} / \it{E}^{gen}\rangle").y_from(0.0);
+    let mut panel = Panel::new(RADIUS, r"Mean \it{E}^{cluster} / \it{E}^{gen}").y_from(0.0);
     for (i, scan) in scans.iter().enumerate() {
         let points = Points::new(&scan.column(|p| p.radius), &scan.column(|p| p.energy.mean)).joined();
         panel = panel.add(points.size(3.5).label(scan.label.clone()).color(color(i, scans.len())).marker(marker(i)));

@@ -20,7 +20,9 @@ pub fn against_eta(quantity: Quantity, sample: &str, outcomes: &[Outcome]) -> Fi
 fn against(quantity: Quantity, x: &Against, sample: &str, outcomes: &[Outcome]) -> Figure {
     let mut response = Panel::new(x.title, quantity.title()).add(Line::horizontal(0.0));
     let mut resolution = Panel::new(x.title, r"\sigma_{eff}").y_from(0.0).legend(LegendAt::Hidden);
-    let Some(axis) = x.axis() else { return labelled(Figure::column(vec![response, resolution]), sample) };
+    let Some(axis) = x.axis(outcomes.first().map_or(0, |o| o.rows.len())) else {
+        return labelled(Figure::column(vec![response, resolution]), sample);
+    };
     let edges = axis.edges();
     for (i, outcome) in outcomes.iter().enumerate() {
         let mut profile = MedianProfile1::new(axis.clone());

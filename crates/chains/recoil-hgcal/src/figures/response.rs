@@ -3,7 +3,7 @@
 use recoil_plot::{Figure, Hist, Line, Panel, Points};
 use recoil_stats::{Axis, Hist1};
 
-use super::{Outcome, color, digits, labelled, marker};
+use super::{Outcome, color, digits, fixed, labelled, marker};
 use crate::validate::{Kinematics, Spread};
 
 /// What is compared with the particle.
@@ -36,10 +36,10 @@ impl Quantity {
     /// Axis title.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Energy => r"\it{E}^{cluster} / \it{E}^{gen} \minus 1",
-            Self::Pt => r"\it{p}_{T}^{cluster} / \it{p}_{T}^{gen} \minus 1",
-            Self::Eta => r"\eta^{cluster} \minus \eta^{gen}",
-            Self::Phi => r"\phi^{cluster} \minus \phi^{gen} [rad]",
+            Self::Energy => "\\it{E}^{cluster} / \\it{E}^{gen} \u{2212} 1",
+            Self::Pt => "\\it{p}_{T}^{cluster} / \\it{p}_{T}^{gen} \u{2212} 1",
+            Self::Eta => "\\eta^{cluster} \u{2212} \\eta^{gen}",
+            Self::Phi => "\\phi^{cluster} \u{2212} \\phi^{gen} [rad]",
         }
     }
 
@@ -76,11 +76,15 @@ pub fn distribution(quantity: Quantity, sample: &str, outcomes: &[Outcome]) -> F
     };
     for (i, ((hist, own), outcome)) in hists.iter().zip(&values).zip(outcomes).enumerate() {
         let spread = Spread::of(own);
+        // residuals in angle are a few thousandths
+        let angular = matches!(quantity, Quantity::Eta | Quantity::Phi);
+        let (scale, power) = if angular { (1e3, r" \times 10^{-3}") } else { (1.0, "") };
+        let decimals = if angular { (2, 2) } else { (3, 4) };
         let label = format!(
-            r"{}: median {}, \sigma_{{eff}} = {}",
+            r"{}: median {}{power}, \sigma_{{eff}} = {}{power}",
             outcome.label,
-            digits(spread.median, 3),
-            digits(spread.effective, 3)
+            fixed(scale * spread.median, decimals.0),
+            fixed(scale * spread.effective, decimals.1)
         );
         let mut series = Hist::new(&hist.axis().edges(), hist.values()).label(label).color(color(i, hists.len()));
         if i == 0 {

@@ -28,7 +28,9 @@ fn panel(shape: &Shape) -> Option<Panel> {
     let axis = match shape.whole {
         true => {
             let (low, high) = (low.floor() - 0.5, high.ceil() + 0.5);
-            Axis::uniform(((high - low).round() as usize).clamp(1, 200), low, high)
+            let width = ((high - low) / 50.0).ceil().max(1.0);
+            let bins = ((high - low) / width).ceil().clamp(1.0, 50.0);
+            Axis::uniform(bins as usize, low, low + bins * width)
         }
         false if high > low => Axis::uniform(40, low, high),
         false => Axis::uniform(1, low - 0.5, low + 0.5),

@@ -68,20 +68,13 @@ fn figures_of_nothing_and_of_one_row_do_not_fail() {
                 &[shapes::Shape { values: vec![("a".into(), vec![1.0; n])], ..Default::default() }],
             ),
             phi_moves::scan("PU 0", &[], None),
-            detector::truncation("PU 0", &[0.1, 0.2], &[("a".into(), vec![0.5])]),
-            detector::towers("PU 0", "", &[1.5, 2.0], &[0.0, 1.0], &[2.0]),
+            detector::truncation("PU 0", &[("a".into(), vec![0.5])]),
+            detector::towers("PU 0", &detector::TowerEnergies::default()),
             detector::layer_profile("PU 0", &[]),
         ] {
             assert!(figure.svg().starts_with("<svg"));
         }
     }
-}
-
-#[test]
-fn the_legend_tells_the_splitting_with_its_interval() {
-    let svg = efficiency::splitting_against_eta("PU 0", &[outcome("default", 1000)]).svg();
-    let same = efficiency::splitting_against_eta("PU 0", &[outcome("default", 1000)]).svg();
-    assert_eq!(svg, same);
 }
 
 #[test]
@@ -91,4 +84,37 @@ fn digits_are_significant() {
     assert_eq!(digits(1234.5, 3), "1234");
     assert_eq!(digits(-0.5, 1), "\u{2212}0.5");
     assert_eq!(digits(f64::NAN, 2), "n/a");
+}
+
+#[test]
+fn the_same_numbers_give_the_same_bytes() {
+    let draw = || efficiency::splitting_against_eta("PU 0", &[outcome("default", 1000)]).svg();
+    assert_eq!(draw(), draw());
+}
+
+#[test]
+fn a_catalog_has_no_two_figures_of_one_name() {
+    use crate::report::{Available, ReportConfig, RunLabel, catalog};
+    let run = |sample: &str, label: &str| RunLabel { sample: sample.into(), label: label.into() };
+    let config = ReportConfig {
+        runs: vec![run("PU 0", "a"), run("PU 0", "b"), run("PU 200", "a"), run("PU 200", "b")],
+        samples: vec!["PU 0".into(), "PU 200".into()],
+        ..ReportConfig::default()
+    };
+    let all = Available {
+        validations: 4,
+        seeds: 4,
+        clusters: 4,
+        scans: 2,
+        cells: 2,
+        truncations: 2,
+        shapes: 2,
+        towers: true,
+        phi_scan: true,
+    };
+    let names: Vec<String> = catalog(&config, &all).into_iter().map(|entry| entry.name).collect();
+    let unique: std::collections::BTreeSet<&String> = names.iter().collect();
+    assert_eq!(unique.len(), names.len(), "{names:?}");
+    let few = catalog(&config, &Available { validations: 4, ..Available::default() });
+    assert!(few.len() < names.len() && few.iter().all(|entry| entry.name != "towers"));
 }

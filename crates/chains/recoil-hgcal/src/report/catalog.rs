@@ -4,7 +4,9 @@ use recoil_plot::Figure;
 
 use super::results::{Available, ReportConfig, Results, Setup};
 use crate::figures::response::Quantity;
-use crate::figures::{counts, display, efficiency, occupancy, radius, resolution, response};
+use crate::figures::{
+    counts, detector, display, efficiency, occupancy, phi_moves, radius, resolution, response, shapes,
+};
 
 /// Part of the page that a figure belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +25,12 @@ pub enum Part {
     Resolution,
     /// Cluster size.
     Radius,
+    /// The phi optimisation.
+    PhiMoves,
+    /// Layers, links and towers.
+    Detector,
+    /// Cluster shapes.
+    Shapes,
 }
 
 type Draw = Box<dyn Fn(&Results) -> Option<Figure> + Send + Sync>;
@@ -56,128 +64,90 @@ pub fn catalog(config: &ReportConfig, available: &Available) -> Vec<Entry> {
     if available.scans > 0 {
         entries.extend(of_scans(config));
     }
+    entries.extend(of_detector(config, available));
     entries.sort_by_key(|entry| entry.part);
     entries
 }
 
-fn of_sample(config: &ReportConfig, available: &Available, sample: &str) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut add = |part: Part, what: &str, caption: String, draw: fn(&Setup) -> Option<Figure>| {
-        let own = sample.to_owned();
+/// Collects the figures of one sample.
+struct OfSample<'a> {
+    sample: &'a str,
+    entries: Vec<Entry>,
+}
+
+impl OfSample<'_> {
+    fn add(
+        &mut self,
+        part: Part,
+        what: &str,
+        caption: &str,
+        draw: impl Fn(&Setup) -> Option<Figure> + Send + Sync + 'static,
+    ) {
+        let own = self.sample.to_owned();
         let draw: Draw = Box::new(move |results| draw(results.setups.iter().find(|s| s.sample == own)?));
-        let name = format!("{what}_{}", file_word(sample));
-        entries.push(Entry { name, part, sample: sample.to_owned(), caption, draw });
-    };
-    if config.samples.iter().take(available.cells).any(|s| s == sample) {
-        add(
-            Part::Event,
-            "occupancy",
-            format!("{sample}: the whole (R/z, phi) histogram of the event, before and after smoothing."),
-            |s| {
-                let example = s.example.as_ref()?;
-                let view = example.views.first()?;
-                Some(occupancy::maps(&s.sample, &note(example.event, &view.label), &view.occupancy, None))
-            },
-        );
-        for (i, label) in labels(config, available.validations, sample).iter().enumerate() {
-            // a closure would need to capture `i`; the figures of the first views are enough for a comparison
-            let draws: [(fn(&Setup) -> Option<Figure>, fn(&Setup) -> Option<Figure>); 2] =
-                [(|s| zoom(s, 0), |s| layer(s, 0)), (|s| zoom(s, 1), |s| layer(s, 1))];
-            let Some((zoomed, shown)) = draws.get(i) else { break };
-            let word = file_word(label);
-            add(
-                Part::Event,
-                &format!("occupancy_zoom_{word}"),
-                format!(
-                    "{sample}, {label}: the histogram around the particle. Red dots are seeds, the square is the particle."
-                ),
-                *zoomed,
-            );
-            add(
-                Part::Event,
-                &format!("display_{word}"),
-                format!(
-                    "{sample}, {label}: trigger cells of one layer around the particle, by transverse energy and by cluster."
-                ),
-                *shown,
-            );
-        }
+        let (name, caption) = (format!("{what}_{}", file_word(self.sample)), format!("{}: {caption}", self.sample));
+        self.entries.push(Entry { name, part, sample: self.sample.to_owned(), caption, draw });
+    }
+}
+
+fn of_sample(config: &ReportConfig, available: &Available, sample: &str) -> Vec<Entry> {
+    let mut own = OfSample { sample, entries: Vec::new() };
+    let has_example = config.samples.iter().take(available.cells).any(|s| s == sample);
+    if has_example && available.clusters == available.validations {
+        of_event(&mut own, &labels(config, available.validations, sample));
     }
     if available.seeds == available.validations {
-        add(Part::Counts, "seeds", format!("{sample}: seeds per event."), |s| {
-            Some(counts::per_event("seeds", &s.sample, &s.seeds))
-        });
+        own.add(Part::Counts, "seeds", "seeds per event.", |s| Some(counts::per_event("seeds", &s.sample, &s.seeds)));
     }
     if available.clusters == available.validations {
-        add(Part::Counts, "clusters", format!("{sample}: clusters per event."), |s| {
+        own.add(Part::Counts, "clusters", "clusters per event.", |s| {
             Some(counts::per_event("clusters", &s.sample, &s.clusters))
         });
     }
-    add(Part::Splitting, "splitting_eta", format!("{sample}: showers that became more than one cluster."), |s| {
+    own.add(Part::Splitting, "splitting_eta", "showers that became more than one cluster.", |s| {
         Some(efficiency::splitting_against_eta(&s.sample, &s.outcomes))
     });
-    add(Part::Efficiency, "efficiency_pt", format!("{sample}: efficiency at low transverse momentum."), |s| {
+    own.add(Part::Efficiency, "efficiency_pt", "efficiency at low transverse momentum.", |s| {
         Some(efficiency::against_pt(&s.sample, &s.outcomes))
     });
-    add(Part::Efficiency, "efficiency_eta", format!("{sample}: efficiency against pseudorapidity."), |s| {
+    own.add(Part::Efficiency, "efficiency_eta", "efficiency against pseudorapidity.", |s| {
         Some(efficiency::against_eta(&s.sample, &s.outcomes))
     });
-    let draws: [(Quantity, [fn(&Setup) -> Option<Figure>; 3]); 4] = [
-        (
-            Quantity::Energy,
-            [
-                |s| Some(response::distribution(Quantity::Energy, &s.sample, &s.outcomes)),
-                |s| Some(resolution::against_pt(Quantity::Energy, &s.sample, &s.outcomes)),
-                |s| Some(resolution::against_eta(Quantity::Energy, &s.sample, &s.outcomes)),
-            ],
-        ),
-        (
-            Quantity::Pt,
-            [
-                |s| Some(response::distribution(Quantity::Pt, &s.sample, &s.outcomes)),
-                |s| Some(resolution::against_pt(Quantity::Pt, &s.sample, &s.outcomes)),
-                |s| Some(resolution::against_eta(Quantity::Pt, &s.sample, &s.outcomes)),
-            ],
-        ),
-        (
-            Quantity::Eta,
-            [
-                |s| Some(response::distribution(Quantity::Eta, &s.sample, &s.outcomes)),
-                |s| Some(resolution::against_pt(Quantity::Eta, &s.sample, &s.outcomes)),
-                |s| Some(resolution::against_eta(Quantity::Eta, &s.sample, &s.outcomes)),
-            ],
-        ),
-        (
-            Quantity::Phi,
-            [
-                |s| Some(response::distribution(Quantity::Phi, &s.sample, &s.outcomes)),
-                |s| Some(resolution::against_pt(Quantity::Phi, &s.sample, &s.outcomes)),
-                |s| Some(resolution::against_eta(Quantity::Phi, &s.sample, &s.outcomes)),
-            ],
-        ),
-    ];
-    for (quantity, [distribution, against_pt, against_eta]) in draws {
+    for quantity in Quantity::ALL {
         let word = quantity.name();
-        add(
-            Part::Response,
-            &format!("response_{word}"),
-            format!("{sample}: {word} of the leading cluster relative to the particle."),
-            distribution,
-        );
-        add(
-            Part::Resolution,
-            &format!("{word}_vs_pt"),
-            format!("{sample}: {word} response (above) and its width (below) against transverse momentum."),
-            against_pt,
-        );
-        add(
-            Part::Resolution,
-            &format!("{word}_vs_eta"),
-            format!("{sample}: {word} response (above) and its width (below) against pseudorapidity."),
-            against_eta,
-        );
+        let caption = format!("{word} of the leading cluster relative to the particle.");
+        own.add(Part::Response, &format!("response_{word}"), &caption, move |s| {
+            Some(response::distribution(quantity, &s.sample, &s.outcomes))
+        });
+        let caption = format!("{word} response (above) and its width (below) against transverse momentum.");
+        own.add(Part::Resolution, &format!("{word}_vs_pt"), &caption, move |s| {
+            Some(resolution::against_pt(quantity, &s.sample, &s.outcomes))
+        });
+        let caption = format!("{word} response (above) and its width (below) against pseudorapidity.");
+        own.add(Part::Resolution, &format!("{word}_vs_eta"), &caption, move |s| {
+            Some(resolution::against_eta(quantity, &s.sample, &s.outcomes))
+        });
     }
-    entries
+    own.entries
+}
+
+/// The example event: its whole histogram, and for every configuration a close look and a display.
+fn of_event(own: &mut OfSample<'_>, labels: &[String]) {
+    let caption = "the whole (R/z, \\phi) histogram of the event, before and after smoothing.";
+    own.add(Part::Event, "occupancy", caption, |s| {
+        let example = s.example.as_ref()?;
+        let view = example.views.first()?;
+        Some(occupancy::maps(&s.sample, &note(example.event, &view.label), &view.occupancy, None))
+    });
+    for (i, label) in labels.iter().enumerate() {
+        let word = file_word(label);
+        let caption =
+            format!("{label}: the histogram around the particle. Red dots are seeds, the square is the particle.");
+        own.add(Part::Event, &format!("occupancy_zoom_{word}"), &caption, move |s| zoom(s, i));
+        let caption =
+            format!("{label}: trigger cells of one layer around the particle, by transverse energy and by cluster.");
+        own.add(Part::Event, &format!("display_{word}"), &caption, move |s| layer(s, i));
+    }
 }
 
 fn of_scans(config: &ReportConfig) -> Vec<Entry> {
@@ -200,6 +170,43 @@ fn of_scans(config: &ReportConfig) -> Vec<Entry> {
             |sample, r| radius::efficiency(sample, &r.scans),
         ),
     ]
+}
+
+fn of_detector(config: &ReportConfig, available: &Available) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut add = |name: &str, part: Part, sample: &str, caption: &str, draw: fn(&str, &Results) -> Option<Figure>| {
+        let own = sample.to_owned();
+        let draw: Draw = Box::new(move |results| draw(&own, results));
+        let (sample, caption) = (sample.to_owned(), caption.to_owned());
+        entries.push(Entry { name: name.to_owned(), part, sample, caption, draw });
+    };
+    if available.phi_scan {
+        let caption = "Splitting (above) after some trigger cells were moved (below) to neighbouring \\phi bins.";
+        add("phi_moves", Part::PhiMoves, &config.phi_scan, caption, |sample, r| {
+            let unmoved = r.phi_scan.iter().find(|p| p.moved == 0.0).map(|p| p.split.value);
+            Some(phi_moves::scan(sample, &r.phi_scan, unmoved))
+        });
+    }
+    if available.cells > 0 {
+        add("layers", Part::Detector, "", "Mean share of the transverse energy in each trigger layer.", |sample, r| {
+            Some(detector::layer_profile(sample, &r.profiles))
+        });
+    }
+    if available.truncations > 0 {
+        let caption = "Trigger cells that pass the Stage-1 truncation, against the distance from the beam.";
+        add("truncation", Part::Detector, "", caption, |sample, r| Some(detector::truncation(sample, &r.truncations)));
+    }
+    if available.towers {
+        let caption = "Transverse energy in the trigger towers of one endcap.";
+        add("towers", Part::Detector, &config.towers, caption, |sample, r| {
+            Some(detector::towers(sample, r.towers.as_ref()?))
+        });
+    }
+    if available.shapes > 0 {
+        let caption = "Shapes of the leading clusters, which tell electromagnetic from hadronic showers.";
+        add("shapes", Part::Shapes, "", caption, |sample, r| Some(shapes::distributions(sample, &r.shapes)));
+    }
+    entries
 }
 
 fn zoom(setup: &Setup, view: usize) -> Option<Figure> {

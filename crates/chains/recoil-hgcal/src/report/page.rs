@@ -4,7 +4,7 @@ use recoil_plot::report::{Page, Section, Table};
 
 use super::catalog::{Entry, Part};
 use super::results::{ReportConfig, Results, Setup};
-use crate::figures::{Outcome, digits, efficiency};
+use crate::figures::{Outcome, digits, efficiency, fixed};
 use crate::validate::Spread;
 
 /// What a reader who is new to the subject needs to know about a part.
@@ -27,7 +27,8 @@ fn words(part: Part) -> (&'static str, &'static str) {
             "Split showers",
             "The fraction of particles whose energy ends up in two or more clusters. Each of them has about half of the \
              energy, so that a split photon is lost for a trigger with a threshold. It grows with |\\eta|, where the \\phi \
-             bins are narrow. A smoothing kernel with a flat top closes many of the holes.",
+             bins are narrow. A smoothing kernel with a flat top closes many of the holes. With pile-up, clusters of other \
+             particles that happen to be close count here too.",
         ),
         Part::Efficiency => (
             "Efficiency",
@@ -51,6 +52,22 @@ fn words(part: Part) -> (&'static str, &'static str) {
             "Clusters collect the cells within a radius around the seed, measured in (x/z, y/z). A small radius loses energy at \
              the edge of the shower, a large one collects pile-up. Each point repeats the clustering with one radius for all \
              layers.",
+        ),
+        Part::PhiMoves => (
+            "Moving trigger cells",
+            "Another cure of splitting: shift single trigger cells to the neighbouring \\phi bin, so that the number of cells \
+             per bin varies smoothly. With parameter 0 the bins are flattened completely, with 1 nothing moves. The shift \
+             changes the histogram only, not the position that a cell has in its cluster.",
+        ),
+        Part::Detector => (
+            "Layers, links and towers",
+            "Where the energy is in depth; how many cells survive the sorting and truncation in Stage 1, which depends on the \
+             number of links; and the trigger towers, coarse sums that carry the energy outside of clusters.",
+        ),
+        Part::Shapes => (
+            "Cluster shapes",
+            "Photons make short, narrow showers near the front; charged pions make long and broad ones. These variables are the \
+             inputs of the identification in the trigger.",
         ),
     }
 }
@@ -118,7 +135,7 @@ fn summary(results: &Results) -> Section {
 fn row(setup: &Setup, i: usize, outcome: &Outcome) -> Vec<String> {
     let responses: Vec<f64> = outcome.seen().map(|row| row.cluster_response.energy).collect();
     let spread = Spread::of(&responses);
-    let percent = |value: Option<f64>| value.map_or_else(|| "n/a".to_owned(), |v| format!("{:.2}", 100.0 * v));
+    let percent = |value: Option<f64>| fixed(100.0 * value.unwrap_or(f64::NAN), 2);
     let (split, found) = (efficiency::splitting(outcome), efficiency::found(outcome));
     let mean =
         |counts: &[crate::figures::counts::Counts]| counts.get(i).map_or_else(String::new, |c| digits(c.mean(), 4));

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::event::Example;
 use crate::figures::Outcome;
 use crate::figures::counts::Counts;
+use crate::figures::detector::{LayerProfile, TowerEnergies};
+use crate::figures::phi_moves;
 use crate::figures::radius::Scan;
+use crate::figures::shapes::Shape;
 
 /// One configuration of the chain on one sample: which inputs belong to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +33,14 @@ pub struct ReportConfig {
     pub samples: Vec<String>,
     /// Label of every `radii` input, in their order.
     pub scans: Vec<String>,
+    /// Label of every `truncation` input, in their order.
+    pub truncations: Vec<String>,
+    /// Label of every `shapes` input, in their order.
+    pub shapes: Vec<String>,
+    /// Sample of the `towers` input.
+    pub towers: String,
+    /// Sample of the `phi_scan` input.
+    pub phi_scan: String,
     /// Layer of the event display.
     pub layer: i32,
 }
@@ -41,6 +52,10 @@ impl Default for ReportConfig {
             runs: Vec::new(),
             samples: Vec::new(),
             scans: Vec::new(),
+            truncations: Vec::new(),
+            shapes: Vec::new(),
+            towers: String::new(),
+            phi_scan: String::new(),
             layer: 9,
         }
     }
@@ -59,6 +74,14 @@ pub struct Available {
     pub scans: usize,
     /// `cells` inputs.
     pub cells: usize,
+    /// `truncation` inputs.
+    pub truncations: usize,
+    /// `shapes` inputs.
+    pub shapes: usize,
+    /// Whether there is a `towers` input.
+    pub towers: bool,
+    /// Whether there is a `phi_scan` input.
+    pub phi_scan: bool,
 }
 
 /// The outcomes of one sample.
@@ -83,6 +106,16 @@ pub struct Results {
     pub setups: Vec<Setup>,
     /// Radius scans.
     pub scans: Vec<Scan>,
+    /// Share of the layers, one profile per sample with cells.
+    pub profiles: Vec<LayerProfile>,
+    /// Fraction of cells that Stage 1 keeps per R/z bin, by label.
+    pub truncations: Vec<(String, Vec<f64>)>,
+    /// Trigger towers.
+    pub towers: Option<TowerEnergies>,
+    /// Cluster shapes, one entry per variable.
+    pub shapes: Vec<Shape>,
+    /// The phi optimisation.
+    pub phi_scan: Vec<phi_moves::Point>,
 }
 
 impl ReportConfig {
@@ -94,9 +127,9 @@ impl ReportConfig {
             .unwrap_or_else(|| RunLabel { sample: "sample".into(), label: format!("run {}", i + 1) })
     }
 
-    /// Label of scan `i`.
-    pub fn scan(&self, i: usize) -> String {
-        self.scans.get(i).cloned().unwrap_or_else(|| format!("scan {}", i + 1))
+    /// Label of input `i` of those that `labels` names.
+    pub fn label(labels: &[String], i: usize) -> String {
+        labels.get(i).cloned().unwrap_or_else(|| format!("input {}", i + 1))
     }
 
     /// The samples of the first `runs` runs, in the order of their first run.

@@ -1,5 +1,6 @@
 //! `hgcal report` and `hgcal figures`: results as one page, or as separate files.
 
+mod extras;
 mod read;
 
 use recoil_stage::error::Blame as _;
@@ -20,7 +21,16 @@ const RADII: InputRole =
 const CELLS: InputRole =
     InputRole::optional("cells", "trigger cells of the samples, to look at one event of each", TABLES).many();
 
-const INPUTS: &[InputRole] = &[VALIDATION, SEEDS, CLUSTERS, RADII, CELLS];
+const TRUNCATION: InputRole =
+    InputRole::optional("truncation", "`occupancy.parquet` of `hgcal stage-one`, one table per configuration", TABLES)
+        .many();
+const TOWERS: InputRole = InputRole::optional("towers", "towers of `hgcal towers`", TABLES);
+const SHAPES: InputRole =
+    InputRole::optional("shapes", "tables of `hgcal shapes`, one per kind of particle", TABLES).many();
+const PHI_SCAN: InputRole =
+    InputRole::optional("phi_scan", "`scan.parquet` of `hgcal optimize-phi`, made with events", TABLES);
+
+const INPUTS: &[InputRole] = &[VALIDATION, SEEDS, CLUSTERS, RADII, CELLS, TRUNCATION, TOWERS, SHAPES, PHI_SCAN];
 
 /// File endings of figures.
 pub const FIGURES: &[&str] = &["svg", "png", "pdf"];
@@ -43,6 +53,10 @@ fn available(inputs: &Inputs) -> Available {
         clusters: count(CLUSTERS),
         scans: count(RADII),
         cells: count(CELLS),
+        truncations: count(TRUNCATION),
+        shapes: count(SHAPES),
+        towers: count(TOWERS) > 0,
+        phi_scan: count(PHI_SCAN) > 0,
     }
 }
 
@@ -53,6 +67,8 @@ fn check_numbers(config: &ReportConfig, available: &Available) -> Result<(), Sta
         ("runs", config.runs.len(), "validation", runs),
         ("samples", config.samples.len(), "cells", available.cells),
         ("scans", config.scans.len(), "radii", available.scans),
+        ("truncations", config.truncations.len(), "truncation", available.truncations),
+        ("shapes", config.shapes.len(), "shapes", available.shapes),
     ];
     for (key, labels, role, files) in pairs {
         if labels != 0 && labels != files {
@@ -78,8 +94,9 @@ impl Stage for Report {
             name: "hgcal report",
             about: "Show results as one page with tables and figures",
             long: "Compares runs of the chain: splitting, efficiency, response and resolution, seeds and clusters per event, \
-                   the cluster-size study, and one event in detail. The page needs nothing but itself. The keys `runs`, \
-                   `samples` and `scans` name the inputs in the order given; runs of the same sample share figures.",
+                   the cluster-size study, one event in detail, and what else is given. The page needs nothing but itself. \
+                   The keys `runs`, `samples`, `scans`, `truncations` and `shapes` name the inputs in the order given; runs \
+                   of the same sample share figures.",
             inputs: INPUTS,
             output: OutputKind::File { doc: "the page", formats: &["html"] },
             flags: &[],

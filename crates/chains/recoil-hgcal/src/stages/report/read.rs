@@ -8,12 +8,14 @@ use recoil_stage::{Run, StageError};
 use recoil_stats::Interval;
 use recoil_table::ReadOptions;
 
+use super::extras;
 use crate::chain::{Chain, ChainConfig};
-use crate::data::GenColumns;
 use crate::data::columns::{CLUSTERS, EVENT, SCAN_POINTS, SEEDS, VALIDATION};
+use crate::data::{GenColumns, MAX_LAYER};
 use crate::error::Result;
 use crate::figures::Outcome;
 use crate::figures::counts::Counts;
+use crate::figures::detector::LayerProfile;
 use crate::figures::radius::Scan;
 use crate::report::{Example, ReportConfig, Results, Setup};
 use crate::stages::cells::CellReader;
@@ -54,12 +56,13 @@ pub fn results(config: &ReportConfig, run: &Run) -> std::result::Result<Results,
     }
     for (i, path) in paths("radii").iter().enumerate() {
         let points = scan(path).input_error(format!("cannot read {path}"))?;
-        results.scans.push(Scan { label: config.scan(i), points });
+        results.scans.push(Scan { label: ReportConfig::label(&config.scans, i), points });
     }
     for (sample, path) in config.samples.iter().zip(paths("cells")) {
         run.check()?;
         let Some(pick) = firsts.get(sample) else { continue };
-        let mut example = example(&path, pick, config.layer).input_error(format!("cannot read {path}"))?;
+        let (mut example, profile) = example(&path, pick, config.layer).input_error(format!("cannot read {path}"))?;
+        results.profiles.push(LayerProfile { label: sample.clone(), share: profile });
         for (_, label, chain) in chains.iter().filter(|(own, ..)| own == sample) {
             let chain = Chain::new(chain).input_error("cannot repeat the chain")?;
             if let Some(example) = &mut example {
@@ -68,6 +71,7 @@ pub fn results(config: &ReportConfig, run: &Run) -> std::result::Result<Results,
         }
         setup_of(&mut results, sample).example = example.filter(|e| !e.views.is_empty());
     }
+    extras::read(config, run, &mut results)?;
     Ok(results)
 }
 
@@ -164,15 +168,36 @@ fn chain_of(address: &str) -> Option<ChainConfig> {
     serde_json::from_value(key.config).ok()
 }
 
-fn example(address: &str, pick: &Pick, layer: i32) -> Result<Option<Example>> {
+/// Events of which the layer profile is made, at most.
+const PROFILE_EVENTS: usize = 1000;
+
+/// The event to look at, and the mean share of transverse energy in each layer of the first events.
+fn example(address: &str, pick: &Pick, layer: i32) -> Result<(Option<Example>, Vec<f64>)> {
     let mut reader = CellReader::open(address)?;
     let mut particle = GenColumns::default();
     let Kinematics { energy, eta, phi, pt } = pick.particle;
     particle.push(0, eta, phi, energy, pt);
+    let (mut found, mut events) = (None, 0);
+    let mut sums = vec![0.0; MAX_LAYER];
     while let Some(batch) = reader.next_events()? {
-        if let Some(i) = (0..batch.len()).find(|&i| key(&batch, i) == pick.key) {
-            return Ok(Some(Example::new(&batch, i, &particle.slice(0..1), layer, pick.why.clone())));
+        if events < PROFILE_EVENTS {
+            for (&layer, &mip_pt) in batch.cells.layer.iter().zip(&batch.cells.mip_pt) {
+                let slot = usize::try_from(layer - 1).ok().and_then(|l| sums.get_mut(l));
+                slot.into_iter().for_each(|sum| *sum += f64::from(mip_pt));
+            }
+        }
+        events += batch.len();
+        if found.is_none() {
+            let i = (0..batch.len()).find(|&i| key(&batch, i) == pick.key);
+            found = i.map(|i| Example::new(&batch, i, &particle.slice(0..1), layer, pick.why.clone()));
+        }
+        if found.is_some() && events >= PROFILE_EVENTS {
+            break;
         }
     }
-    Ok(None)
+    let total: f64 = sums.iter().sum();
+    let last = sums.iter().rposition(|s| *s > 0.0).map_or(0, |l| l + 1);
+    // layers without any cell do not read out
+    let share = sums.iter().take(last).map(|s| if *s > 0.0 { s / total } else { f64::NAN }).collect();
+    Ok((found, share))
 }

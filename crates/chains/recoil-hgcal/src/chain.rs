@@ -25,7 +25,9 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Assignment, ClusterBuffers, ClusterConfig, Clusterer, Clusters};
+use crate::cluster::{
+    Assignment, ClusterAlgorithm, ClusterBuffers, ClusterConfig, Clusterer, Clusters, DensityClusterer,
+};
 use crate::data::{EventBatch, TriggerCells};
 use crate::error::{HgcalError, Result};
 use crate::fill::{Binning, Endcap, FillConfig, Histogram};
@@ -55,7 +57,14 @@ pub struct Chain {
     binning: Binning,
     smoother: Smoother,
     seed: SeedConfig,
-    clusterer: Clusterer,
+    clustering: Clustering,
+}
+
+/// How cells come together.
+#[derive(Clone, Debug)]
+enum Clustering {
+    AroundSeeds(Clusterer),
+    ByDensity(DensityClusterer),
 }
 
 /// The memory of one thread; holds the result of the last event.
@@ -185,7 +194,10 @@ impl Chain {
         Ok(Self {
             smoother: Smoother::new(&config.smooth, &binning)?,
             seed: config.seed.clone(),
-            clusterer: Clusterer::new(&config.cluster)?,
+            clustering: match config.cluster.algorithm {
+                ClusterAlgorithm::Clue => Clustering::ByDensity(DensityClusterer::new(&config.cluster)?),
+                _ => Clustering::AroundSeeds(Clusterer::new(&config.cluster)?),
+            },
             binning,
         })
     }
@@ -198,11 +210,6 @@ impl Chain {
     /// The smoothing.
     pub fn smoother(&self) -> &Smoother {
         &self.smoother
-    }
-
-    /// The clustering.
-    pub fn clusterer(&self) -> &Clusterer {
-        &self.clusterer
     }
 
     /// Memory for one thread.
@@ -222,7 +229,7 @@ impl Chain {
     /// Runs the chain on one event; the result stays in `workspace`. `event` only serves messages.
     ///
     /// # Errors
-    /// [`HgcalError::ColumnLengths`], [`HgcalError::Layer`].
+    /// [`HgcalError::ColumnLengths`], [`HgcalError::Layer`], [`HgcalError::Density`].
     pub fn event(&self, event: i64, cells: &TriggerCells<'_>, workspace: &mut Workspace) -> Result<()> {
         self.steps(event, cells, workspace, |_| ())
     }
@@ -262,9 +269,36 @@ impl Chain {
         if !cells.is_consistent() {
             return Err(HgcalError::ColumnLengths);
         }
-        self.find_seeds(cells, workspace, &mut done);
-        attach(&self.clusterer, event, cells, workspace)?;
-        done(Step::Cluster);
+        match &self.clustering {
+            Clustering::AroundSeeds(clusterer) => {
+                self.find_seeds(cells, workspace, &mut done);
+                attach(clusterer, event, cells, workspace)?;
+                done(Step::Cluster);
+                Ok(())
+            }
+            Clustering::ByDensity(clusterer) => self.cluster_by_density(clusterer, event, cells, workspace, &mut done),
+        }
+    }
+
+    /// The histogram only tells which cells take part.
+    fn cluster_by_density(
+        &self,
+        clusterer: &DensityClusterer,
+        event: i64,
+        cells: &TriggerCells<'_>,
+        workspace: &mut Workspace,
+        mut done: impl FnMut(Step),
+    ) -> Result<()> {
+        let Workspace { histogram, seeds, clusters, assignment, .. } = workspace;
+        seeds.clear();
+        clusters.clear();
+        assignment.clear();
+        for endcap in endcaps(cells) {
+            histogram.fill(&self.binning, cells, endcap);
+            done(Step::Fill);
+            clusterer.cluster(event, cells, endcap, histogram.excluded(), seeds, clusters, assignment)?;
+            done(Step::Cluster);
+        }
         Ok(())
     }
 
@@ -301,7 +335,7 @@ impl Chain {
     /// Clusters one event around given seeds, those of the positive endcap first.
     ///
     /// # Errors
-    /// [`HgcalError::ColumnLengths`], [`HgcalError::Layer`].
+    /// [`HgcalError::ColumnLengths`], [`HgcalError::Layer`], and a chain that clusters by density.
     pub fn cluster(
         &self,
         event: i64,
@@ -312,6 +346,10 @@ impl Chain {
         if !cells.is_consistent() {
             return Err(HgcalError::ColumnLengths);
         }
+        let Clustering::AroundSeeds(clusterer) = &self.clustering else {
+            let reason = "`clue` has no use for given seeds".to_owned();
+            return Err(HgcalError::Config { key: "cluster.algorithm", reason });
+        };
         let Workspace { histogram, seeds, sides, .. } = workspace;
         seeds.clear();
         seeds.extend(given);
@@ -322,7 +360,7 @@ impl Chain {
             let range = if endcap == Endcap::Positive { 0..positive } else { positive..given.len() };
             sides.push(Side { endcap, seeds: range, excluded: histogram.excluded().to_vec() });
         }
-        attach(&self.clusterer, event, cells, workspace)
+        attach(clusterer, event, cells, workspace)
     }
 
     /// Clusters the event whose seeds are in `workspace` again, with other clustering parameters. `cells` must be those

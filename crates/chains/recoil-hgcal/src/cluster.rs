@@ -1,9 +1,11 @@
 //! Clusters: the trigger cells around the seeds, summed.
 //!
 //! A cell may join a seed when its distance in the plane (x/|z|, y/|z|) is below the radius of its layer. Of several
-//! seeds in reach it joins the nearest, the one of highest energy, or all of them in proportion to their energies.
+//! seeds in reach it joins the nearest, the one of highest energy, or all of them in proportion to their energies. Density
+//! clustering ([`density`]) needs neither seeds nor radii.
 
 pub mod associate;
+pub mod density;
 pub mod properties;
 pub mod radius;
 
@@ -11,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use associate::{ClusterBuffers, Clusterer};
+pub use density::{DensityClusterer, DensityConfig, DensityWeight};
 pub use radius::Radius;
 
 use crate::error::{HgcalError, Result};
@@ -27,6 +30,9 @@ pub enum ClusterAlgorithm {
     MaxEnergy,
     /// All of them, in proportion to the seeds' energies (CMSSW `EnergySplit`).
     EnergySplit,
+    /// None: cells cluster by density, in the plane (x/|z|, y/|z|), without a histogram (CLUE). `cluster.clue` has its
+    /// parameters; those of the radius play no role.
+    Clue,
 }
 
 /// What weighs the cells in a cluster's position.
@@ -56,6 +62,8 @@ pub struct ClusterConfig {
     pub min_pt: f64,
     /// What weighs the cells in a cluster's position.
     pub position_weight: PositionWeight,
+    /// Density clustering; only for the algorithm `clue`.
+    pub clue: DensityConfig,
 }
 
 impl Default for ClusterConfig {
@@ -67,6 +75,7 @@ impl Default for ClusterConfig {
             mid_radius: 2.3,
             min_pt: 0.5,
             position_weight: PositionWeight::MipPt,
+            clue: DensityConfig::default(),
         }
     }
 }

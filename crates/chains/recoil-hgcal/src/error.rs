@@ -26,6 +26,14 @@ pub enum HgcalError {
         /// Number of layers in the table.
         layers: usize,
     },
+    /// Cells that density clustering cannot work with.
+    #[error("density clustering of event {event}: {source}")]
+    Density {
+        /// Event number.
+        event: i64,
+        /// What is wrong.
+        source: recoil_physics::Error,
+    },
     /// A fit of layer weights that has no answer.
     #[error("layer-weight fit: {0}")]
     LayerFit(String),

@@ -20,6 +20,7 @@ pub mod geometry;
 pub mod matching;
 pub mod phi_optimization;
 pub mod report;
+pub mod scan;
 pub mod seed;
 pub mod shapes;
 pub mod simulate;

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cells;
+pub mod clue;
 pub mod coarse;
 pub mod display;
 pub mod geometry;
@@ -11,6 +12,7 @@ pub mod output;
 pub mod particles;
 pub mod report;
 pub mod run;
+pub mod scan;
 pub mod scan_radius;
 pub mod shapes;
 pub mod simulation;
@@ -42,7 +44,9 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(coarse::CoarseSeed),
         Box::new(shapes::ShapesStage),
         Box::new(towers::Towers),
+        Box::new(clue::ClueStage),
         Box::new(validate::Validate),
+        Box::new(scan::ScanStage),
         Box::new(scan_radius::ScanRadius),
         Box::new(optimize_phi::OptimizePhi),
         Box::new(report::Report),

@@ -112,9 +112,13 @@ impl Clusterer {
     /// Works out the tables of a configuration.
     ///
     /// # Errors
-    /// See [`ClusterConfig::check`].
+    /// See [`ClusterConfig::check`]; and density clustering, which has no use for seeds.
     pub fn new(config: &ClusterConfig) -> Result<Self> {
         config.check()?;
+        if config.algorithm == ClusterAlgorithm::Clue {
+            let reason = "`clue` finds its own seeds, so it only works as a part of the whole chain".to_owned();
+            return Err(HgcalError::Config { key: "cluster.algorithm", reason });
+        }
         let radii = config.radius.table();
         let mut reaches = radii.to_vec();
         reaches.sort_unstable_by(f64::total_cmp);

@@ -28,7 +28,7 @@ pub struct CoarseStageConfig {
 impl Config for CoarseStageConfig {
     fn check(&self) -> Vec<Problem> {
         let mut found = problems(self.coarse.check());
-        found.extend(problems(self.cluster.check()));
+        found.extend(problems(Clusterer::new(&self.cluster)));
         found
     }
 }

@@ -12,7 +12,7 @@ use super::problems;
 use super::run::CELLS;
 use super::validate::PARTICLES;
 use crate::chain::{Chain, ChainConfig};
-use crate::cluster::ClusterConfig;
+use crate::cluster::{ClusterConfig, Clusterer};
 use crate::data::EventBatch;
 use crate::data::columns::{SCAN_POINTS, SCAN_ROWS};
 use crate::fill::FillConfig;
@@ -50,7 +50,7 @@ impl ScanRadiusConfig {
 impl Config for ScanRadiusConfig {
     fn check(&self) -> Vec<Problem> {
         let mut found = problems(self.scan.radii());
-        found.extend(problems(Chain::new(&self.chain())));
+        found.extend(problems(Chain::new(&self.chain()).and_then(|_| Clusterer::new(&self.cluster))));
         found
     }
 }

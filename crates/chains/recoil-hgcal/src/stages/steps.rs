@@ -12,7 +12,7 @@ use super::particles::{EventKey, key};
 use super::run::{CELLS, ResultTables, seed_columns};
 use super::{TABLES, problems};
 use crate::chain::{Chain, ChainConfig, ChainOutput, endcaps};
-use crate::cluster::ClusterConfig;
+use crate::cluster::{ClusterConfig, Clusterer};
 use crate::data::columns::{HIST, SEEDS, SMOOTH, ZSIDE};
 use crate::data::{ColumnDef, EventBatch};
 use crate::fill::{Bin, Binning, Endcap, FillConfig, Histogram};
@@ -249,7 +249,7 @@ impl ClusterStageConfig {
 
 impl Config for ClusterStageConfig {
     fn check(&self) -> Vec<Problem> {
-        problems(Chain::new(&self.chain()))
+        problems(Chain::new(&self.chain()).and_then(|_| Clusterer::new(&self.cluster)))
     }
 }
 

@@ -196,7 +196,8 @@ impl Clusterer {
                         assignment.fraction.push(fraction);
                     }
                 }
-                ClusterAlgorithm::MinDistance | ClusterAlgorithm::MaxEnergy => {
+                // `Clusterer::new` refuses the last of them
+                ClusterAlgorithm::MinDistance | ClusterAlgorithm::MaxEnergy | ClusterAlgorithm::Clue => {
                     let by_energy = config.algorithm == ClusterAlgorithm::MaxEnergy;
                     let mut best: Option<Choice> = None;
                     let mut consider = |s: usize| {

@@ -124,7 +124,7 @@ impl DensityClusterer {
         for (&i, &cluster) in own.iter().zip(&found.cluster) {
             let Ok(cluster) = usize::try_from(cluster) else { continue };
             sums[cluster].add(cells, i, 1.0, self.position_weight);
-            assignment.push(i as u32, (first + cluster) as u32, 1.0);
+            assignment.push(i as u32, (first + cluster) as u32);
         }
         for (cluster, sums) in sums.iter().enumerate() {
             sums.finish((first + cluster) as u32, self.min_pt, clusters);

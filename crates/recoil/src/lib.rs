@@ -55,6 +55,10 @@ pub fn reference_pages() -> Result<Vec<(String, String)>, recoil_stage::StageErr
 /// The program: runs the command that the words ask for and returns its exit code.
 pub fn main(words: Vec<OsString>) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
+        // a panic in the decoder of a damaged file becomes an error about that file
+        if recoil_table::parquet::is_decoding() {
+            return;
+        }
         let message = panic.payload_as_str().unwrap_or("no message");
         let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
         print::error(&format!("internal error: {message}{place}\nThis is a mistake in recoil, please report it."));

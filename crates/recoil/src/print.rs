@@ -9,6 +9,15 @@ pub(crate) fn data(text: &str) -> Result<(), StageError> {
     done(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
+/// Writes a piece of text to standard output; `false` when the reader has seen enough.
+pub(crate) fn more(text: &str) -> Result<bool, StageError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => done(other).map(|()| true),
+    }
+}
+
 /// Writes JSON to standard output, on one line.
 pub(crate) fn json(value: &serde_json::Value) -> Result<(), StageError> {
     data(&format!("{value}\n"))

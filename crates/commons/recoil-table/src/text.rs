@@ -23,6 +23,8 @@ enum Style {
     Exact,
     /// Six digits, long lists cut.
     Short,
+    /// JSON, with `null` for missing values, NaN and infinity.
+    Json,
 }
 
 /// Elements of a list that are shown to people.
@@ -55,6 +57,11 @@ impl Cells {
     /// Text of six digits for people; of a list, the first elements and how many more there are.
     pub fn short(array: &ArrayRef) -> Self {
         Self::new(array, Style::Short)
+    }
+
+    /// JSON values.
+    pub fn json(array: &ArrayRef) -> Self {
+        Self::new(array, Style::Json)
     }
 
     fn new(array: &ArrayRef, style: Style) -> Self {
@@ -90,6 +97,7 @@ impl Cells {
     /// Appends the text of a row; nothing for a missing value.
     pub fn append(&self, row: usize, out: &mut String) {
         if self.nulls.as_ref().is_some_and(|nulls| row < nulls.len() && nulls.is_null(row)) {
+            out.push_str(if self.style == Style::Json { "null" } else { "" });
             return;
         }
         // writing into a string cannot fail
@@ -103,12 +111,16 @@ impl Cells {
             Values::U16(v) => write!(out, "{}", v.value(row)),
             Values::U32(v) => write!(out, "{}", v.value(row)),
             Values::U64(v) => write!(out, "{}", v.value(row)),
-            Values::F32(v) if self.style == Style::Exact => write!(out, "{:?}", v.value(row)),
-            Values::F64(v) if self.style == Style::Exact => write!(out, "{:?}", v.value(row)),
+            Values::F32(v) if self.style == Style::Json && !v.value(row).is_finite() => out.write_str("null"),
+            Values::F64(v) if self.style == Style::Json && !v.value(row).is_finite() => out.write_str("null"),
+            Values::F32(v) if self.style != Style::Short => write!(out, "{:?}", v.value(row)),
+            Values::F64(v) if self.style != Style::Short => write!(out, "{:?}", v.value(row)),
             Values::F32(v) => rounded(f64::from(v.value(row)), out),
             Values::F64(v) => rounded(v.value(row), out),
+            Values::Text(v) if self.style == Style::Json => json_text(v.value(row), out),
             Values::Text(v) => out.write_str(v.value(row)),
             Values::List(offsets, elements) => self.append_list(offsets.get(row..row + 2), elements, out),
+            Values::Other if self.style == Style::Json => out.write_str("null"),
             Values::Other => Ok(()),
         };
     }
@@ -132,6 +144,20 @@ impl Cells {
         out.push(']');
         Ok(())
     }
+}
+
+/// A text in quotes with what JSON wants escaped.
+fn json_text(text: &str, out: &mut String) -> std::fmt::Result {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => write!(out, "\\{c}")?,
+            c if c < ' ' => write!(out, "\\u{:04x}", u32::from(c))?,
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    Ok(())
 }
 
 /// Six significant digits without trailing zeros.

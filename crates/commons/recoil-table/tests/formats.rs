@@ -114,6 +114,21 @@ fn rows_come_back_through_every_format() {
 }
 
 #[test]
+fn units_and_meanings_survive_in_root_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.root");
+    let numbers = numbers(5);
+    let fields = [
+        recoil_table::field("event", DataType::Int64, "", "event number"),
+        recoil_table::field("weight", DataType::Float64, "GeV", ""),
+        recoil_table::field("tc_x", recoil_table::list_of(DataType::Float32), "cm", "x of the trigger cell"),
+    ];
+    let schema = Arc::new(arrow_schema::Schema::new(fields.to_vec()));
+    write(&path, &[RecordBatch::try_new(schema.clone(), numbers.columns().to_vec()).unwrap()]);
+    assert_eq!(open(path.to_str().unwrap(), &ReadOptions::default()).unwrap().schema(), schema);
+}
+
+#[test]
 fn structured_arrays_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.npy");
@@ -174,6 +189,8 @@ fn text_tables_tell_their_types_and_their_faults() {
     std::fs::write(&path, "1.5,2\n3,4\n").unwrap();
     let named = ReadOptions { csv_names: Some(vec!["a".into(), "b".into()]), ..ReadOptions::default() };
     assert_eq!(read(&path, &named).scalar::<f64>("a").unwrap(), [1.5, 3.0]);
+
+    assert_eq!(read(&path, &ReadOptions::default()).scalar::<i64>("c1").unwrap(), [2, 4]);
 
     std::fs::write(&path, "a,b\n1,2\n1,2,3\n").unwrap();
     let error = open(path.to_str().unwrap(), &ReadOptions::default()).err().unwrap().to_string();

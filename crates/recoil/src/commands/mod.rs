@@ -4,6 +4,7 @@ mod completions;
 mod config;
 mod man;
 mod reference;
+mod table;
 mod workflow;
 
 use crate::cli::Context;
@@ -20,6 +21,7 @@ pub(crate) struct Builtin {
 pub(crate) const BUILTINS: &[Builtin] = &[
     Builtin { command: workflow::demo_command, run: workflow::demo },
     Builtin { command: workflow::command, run: workflow::run },
+    Builtin { command: table::command, run: table::run },
     Builtin { command: config::config_command, run: config::config },
     Builtin { command: config::schema_command, run: config::schema },
     Builtin { command: completions::command, run: completions::run },

@@ -37,8 +37,8 @@ impl CsvReader {
     /// Opens the file at `path`, gzip-compressed if `gzip`.
     pub fn open(path: &Path, gzip: bool, options: &ReadOptions) -> Result<Self> {
         let file: Arc<str> = path.display().to_string().into();
-        let names = match &options.csv_names {
-            Some(names) => names.clone(),
+        let (names, has_header) = match &options.csv_names {
+            Some(names) => (names.clone(), false),
             None => header(path, gzip, &file)?,
         };
         let whole: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
@@ -47,8 +47,7 @@ impl CsvReader {
         let batch_rows = options.batch_rows.clamp(1, 8192);
         let start = || -> Result<Rows<Text>> {
             let text = text(path, gzip, &file)?;
-            let builder =
-                ReaderBuilder::new(texts.clone()).with_header(options.csv_names.is_none()).with_batch_size(batch_rows);
+            let builder = ReaderBuilder::new(texts.clone()).with_header(has_header).with_batch_size(batch_rows);
             builder.build_buffered(text).map_err(|error| malformed(&file, 0, &error))
         };
 
@@ -137,18 +136,22 @@ fn text(path: &Path, gzip: bool, file: &str) -> Result<Text> {
     Ok(BufReader::with_capacity(64 << 10, reader))
 }
 
-/// Names in the first line; a name that stands twice is an error.
-fn header(path: &Path, gzip: bool, file: &str) -> Result<Vec<String>> {
+/// Names in the first line, and `true`; a name that stands twice is an error. A line of nothing but numbers is no line
+/// of names: then the columns are called `c0`, `c1`, ...
+fn header(path: &Path, gzip: bool, file: &str) -> Result<(Vec<String>, bool)> {
     let format = CsvFormat::default().with_header(true);
     let (schema, _) = format.infer_schema(text(path, gzip, file)?, Some(0)).map_err(|e| malformed(file, 0, &e))?;
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().trim().to_owned()).collect();
+    if !names.is_empty() && names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        return Ok(((0..names.len()).map(|column| format!("c{column}")).collect(), false));
+    }
     let twice = names.iter().enumerate().find(|(index, name)| names.iter().take(*index).any(|other| other == *name));
     match twice {
         Some((_, name)) => {
             let message = format!("the header names column '{name}' twice");
             Err(Error::Malformed { file: file.to_owned(), format: "CSV", message })
         }
-        None => Ok(names),
+        None => Ok((names, true)),
     }
 }
 

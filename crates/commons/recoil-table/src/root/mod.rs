@@ -2,7 +2,8 @@
 //!
 //! Every branch that recoil-root can read becomes a column. Members of structures become columns of their own
 //! (`track.pt`, also inside lists), and the counter branch `nX` that belongs to the one list branch `X` is not repeated
-//! as a column. A branch title that is more than a leaf list becomes the column's `doc`.
+//! as a column. A branch title that is more than a leaf list becomes the column's `doc`. Units
+//! and meanings of trees that recoil has written stand in a text beside them.
 
 mod flat;
 mod read;
@@ -19,6 +20,10 @@ use crate::error::{Error, Result};
 
 /// Name of the tree that is written when the address names none.
 pub const DEFAULT_TREE: &str = "events";
+
+/// Name of the text in a file that tells units and meanings of the columns, as JSON:
+/// `{"column": {"unit": "cm", "doc": "..."}}`.
+const COLUMNS: &str = "recoil.columns";
 
 const TREES: [&str; 3] = ["TTree", "TNtuple", "TNtupleD"];
 

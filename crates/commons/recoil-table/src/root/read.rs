@@ -1,6 +1,6 @@
 //! Reading a tree batch after batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::address::Address;
 use crate::batch::Batch;
 use crate::error::{Error, Hint, Result};
 use crate::stream::{BatchReader, ReadOptions};
-use crate::types::{DOC, PROVENANCE, schema_of};
+use crate::types::{DOC, PROVENANCE, UNIT, schema_of};
 
 /// Rows that are read to learn how many bytes a row takes.
 const PROBE_ROWS: u64 = 64;
@@ -51,7 +51,9 @@ impl RootReader {
                 names.iter().map(|name| find(&file, &tree, &named, name)).collect::<Result<Vec<_>>>()?
             }
         };
-        let fields = columns.iter().map(|(name, source)| field(&tree, name, source));
+        let known = root.text(super::COLUMNS).ok().and_then(|text| serde_json::from_str(&text).ok());
+        let known: BTreeMap<String, HashMap<String, String>> = known.unwrap_or_default();
+        let fields = columns.iter().map(|(name, source)| field(&tree, name, source, known.get(name)));
         let schema = schema_of(fields);
         let columns: Vec<Source> = columns.into_iter().map(|(_, source)| source).collect();
 
@@ -231,8 +233,13 @@ fn find(file: &str, tree: &Tree, columns: &[(String, Source)], name: &str) -> Re
     })
 }
 
-fn field(tree: &Tree, name: &str, source: &Source) -> Field {
+/// The column's definition, with what is `known` of it beside the tree, or what the branch's title tells.
+fn field(tree: &Tree, name: &str, source: &Source, known: Option<&HashMap<String, String>>) -> Field {
     let field = Field::new(name, source.leaf.data_type.clone(), false);
+    if let Some(known) = known {
+        let known = known.iter().filter(|(key, _)| *key == UNIT || *key == DOC);
+        return field.with_metadata(known.map(|(key, text)| (key.clone(), text.clone())).collect());
+    }
     let Some(branch) = tree.branches().get(source.branch) else { return field };
     let (title, own) = (branch.title(), branch.own_name());
     let is_leaf_list = title.is_empty() || title.starts_with(own) || !title.contains(' ') || title.contains('/');

@@ -1,5 +1,7 @@
 //! Writing a tree batch after batch.
 
+use std::collections::BTreeMap;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -13,7 +15,7 @@ use crate::address::Address;
 use crate::error::{Error, Result};
 use crate::filled::filled;
 use crate::stream::BatchWriter;
-use crate::types::{PROVENANCE, type_name};
+use crate::types::{DOC, PROVENANCE, UNIT, doc, type_name, unit};
 
 /// A tree that grows batch after batch, in a ROOT file of its own.
 ///
@@ -23,6 +25,8 @@ pub struct RootWriter {
     writer: FileWriter,
     tree: TreeWriter,
     rows: u64,
+    /// Units and meanings, as they go into the file.
+    columns: Option<String>,
 }
 
 impl RootWriter {
@@ -44,7 +48,7 @@ impl RootWriter {
         let options = Options { share_counters: false, ..Options::default() };
         let mut writer = FileWriter::create(&address.path, options)?;
         let tree = writer.tree(address.member.as_deref().unwrap_or(super::DEFAULT_TREE), "", &columns?)?;
-        Ok(Self { place, writer, tree, rows: 0 })
+        Ok(Self { place, writer, tree, rows: 0, columns: described(schema) })
     }
 }
 
@@ -61,14 +65,30 @@ impl BatchWriter for RootWriter {
     }
 
     fn finish(self: Box<Self>, provenance: Option<&str>) -> Result<()> {
-        let Self { mut writer, tree, .. } = *self;
+        let Self { mut writer, tree, columns, .. } = *self;
         tree.finish()?;
+        if let Some(columns) = columns {
+            writer.text(super::COLUMNS, &columns)?;
+        }
         if let Some(record) = provenance {
             writer.text(PROVENANCE, record)?;
         }
         writer.finish()?;
         Ok(())
     }
+}
+
+fn described(schema: &SchemaRef) -> Option<String> {
+    let columns: BTreeMap<&str, BTreeMap<&str, &str>> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let known = [(UNIT, unit(field)), (DOC, doc(field))];
+            (field.name().as_str(), known.into_iter().filter_map(|(key, text)| Some((key, text?))).collect())
+        })
+        .filter(|(_, known): &(_, BTreeMap<_, _>)| !known.is_empty())
+        .collect();
+    if columns.is_empty() { None } else { serde_json::to_string(&columns).ok() }
 }
 
 fn ty(data_type: &DataType) -> Option<Type> {

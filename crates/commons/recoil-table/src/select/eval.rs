@@ -1,9 +1,14 @@
 //! Evaluation of typed expressions, a block of values at a time.
 
+use std::cell::OnceCell;
+
 use arrow_array::Array;
 
+use super::compare::{Repeat, Right, compare};
+
 use super::lanes::{Lane, LaneValues};
-use super::program::{Bool, Comparison, Float, FloatMap, FloatZip, From, Int, IntMap, IntZip, Load, TextOperand};
+use super::program::{Bool, Float, FloatMap, FloatZip, From, Int, IntMap, IntZip, Load, TextOperand};
+use super::segments::{row_of, segments};
 
 /// Values per block: small enough that the blocks of an expression stay in the first-level cache.
 pub(crate) const BLOCK: usize = 1024;
@@ -28,8 +33,12 @@ pub(crate) struct Block<'a> {
     pub slots: &'a [Values],
     /// Place of the block's first value in the lanes.
     pub start: usize,
-    /// Row of each value, where per-row values are needed per element.
-    pub rows: &'a [u32],
+    /// For a block of elements: where the lists of all rows begin and end.
+    pub offsets: Option<&'a [i32]>,
+    /// Number of values.
+    pub len: usize,
+    /// Row of each value, found when it is first needed.
+    pub rows: OnceCell<Vec<u32>>,
 }
 
 /// Blocks that are not in use.
@@ -63,29 +72,42 @@ impl Pool {
     }
 }
 
-fn zip_with<T: Copy, U: Copy>(out: &mut [T], other: &[U], f: impl Fn(T, U) -> T) {
+pub(super) fn zip_with<T: Copy, U: Copy>(out: &mut [T], other: &[U], f: impl Fn(T, U) -> T) {
     for (x, y) in out.iter_mut().zip(other) {
         *x = f(*x, *y);
     }
 }
 
-fn map<T: Copy>(out: &mut [T], f: impl Fn(T) -> T) {
+pub(super) fn map<T: Copy>(out: &mut [T], f: impl Fn(T) -> T) {
     for x in out {
         *x = f(*x);
     }
 }
 
-fn convert<S: Copy, T>(out: &mut [T], from: &[S], f: impl Fn(S) -> T) {
+pub(super) fn convert<S: Copy, T>(out: &mut [T], from: &[S], f: impl Fn(S) -> T) {
     for (x, y) in out.iter_mut().zip(from) {
         *x = f(*y);
     }
 }
 
 impl Block<'_> {
+    /// Row of each value of a block of elements.
+    fn rows(&self) -> &[u32] {
+        self.rows.get_or_init(|| {
+            let offsets = self.offsets.unwrap_or_default();
+            let mut rows = Vec::with_capacity(self.len);
+            let mut row = row_of(offsets, self.start);
+            segments(offsets, &mut row, self.start..self.start + self.len, |row, range| {
+                rows.extend(std::iter::repeat_n(row as u32, range.len()));
+            });
+            rows
+        })
+    }
+
     /// Copies values of `source` into `out`, per element when `load` is broadcast.
     fn fill<S: Copy + Default, T>(&self, load: Load, source: &[S], out: &mut [T], f: impl Fn(S) -> T) {
         if load.broadcast {
-            convert(out, self.rows, |row| f(source.get(row as usize).copied().unwrap_or_default()));
+            convert(out, self.rows(), |row| f(source.get(row as usize).copied().unwrap_or_default()));
         } else {
             convert(out, source.get(self.start..).unwrap_or_default(), f);
         }
@@ -93,7 +115,7 @@ impl Block<'_> {
 
     /// Place in the lane of the block's value `index`.
     fn place(&self, load: Load, index: usize) -> usize {
-        if load.broadcast { self.rows.get(index).map_or(0, |row| *row as usize) } else { self.start + index }
+        if load.broadcast { self.rows().get(index).map_or(0, |row| *row as usize) } else { self.start + index }
     }
 
     pub fn float(&self, e: &Float, out: &mut [f64], pool: &mut Pool) -> Checked {
@@ -155,6 +177,13 @@ impl Block<'_> {
             }
             Int::Zip(function, a, b) => {
                 self.int(a, out, pool)?;
+                if let (IntZip::Remainder, Int::Const(divisor)) = (function, &**b)
+                    && divisor.count_ones() == 1
+                    && *divisor > 0
+                {
+                    map(out, |v| v & (divisor - 1));
+                    return Ok(());
+                }
                 pool.with_ints(|pool, other| {
                     let other = &mut other[..n];
                     self.int(b, other, pool)?;
@@ -203,11 +232,14 @@ impl Block<'_> {
             Bool::Load(load) => self.load_bools(*load, out),
             Bool::CompareFloat(comparison, a, b) => pool.with_floats(|pool, left| {
                 let left = &mut left[..n];
-                self.float(a, left, pool)?;
                 if let Float::Const(b) = **b {
-                    compare(*comparison, left, Repeat(b), out);
+                    if !self.compare_singles(*comparison, a, b, out) {
+                        self.float(a, left, pool)?;
+                        compare(*comparison, left, Repeat(b), out);
+                    }
                     return Ok(());
                 }
+                self.float(a, left, pool)?;
                 pool.with_floats(|pool, right| {
                     self.float(b, &mut right[..n], pool)?;
                     compare(*comparison, left, &right[..n], out);
@@ -216,11 +248,14 @@ impl Block<'_> {
             })?,
             Bool::CompareInt(comparison, a, b) => pool.with_ints(|pool, left| {
                 let left = &mut left[..n];
-                self.int(a, left, pool)?;
                 if let Int::Const(b) = **b {
-                    compare(*comparison, left, Repeat(b), out);
+                    if !self.compare_shorts(*comparison, a, b, out) {
+                        self.int(a, left, pool)?;
+                        compare(*comparison, left, Repeat(b), out);
+                    }
                     return Ok(());
                 }
+                self.int(a, left, pool)?;
                 pool.with_ints(|pool, right| {
                     self.int(b, &mut right[..n], pool)?;
                     compare(*comparison, left, &right[..n], out);
@@ -365,45 +400,6 @@ impl Block<'_> {
                 TextOperand::Load(other) => text == self.text(*other, index),
             };
         }
-    }
-}
-
-/// The right-hand side of a block operation: a block or one value for all.
-trait Right<T: Copy> {
-    fn apply<L: Copy, O>(self, left: &[L], out: &mut [O], f: impl Fn(L, T) -> O);
-    fn update(self, out: &mut [T], f: impl Fn(T, T) -> T);
-}
-
-struct Repeat<T>(T);
-
-impl<T: Copy> Right<T> for Repeat<T> {
-    fn apply<L: Copy, O>(self, left: &[L], out: &mut [O], f: impl Fn(L, T) -> O) {
-        convert(out, left, |l| f(l, self.0));
-    }
-    fn update(self, out: &mut [T], f: impl Fn(T, T) -> T) {
-        map(out, |l| f(l, self.0));
-    }
-}
-
-impl<T: Copy> Right<T> for &[T] {
-    fn apply<L: Copy, O>(self, left: &[L], out: &mut [O], f: impl Fn(L, T) -> O) {
-        for ((x, l), r) in out.iter_mut().zip(left).zip(self) {
-            *x = f(*l, *r);
-        }
-    }
-    fn update(self, out: &mut [T], f: impl Fn(T, T) -> T) {
-        zip_with(out, self, f);
-    }
-}
-
-fn compare<T: Copy + PartialOrd>(comparison: Comparison, left: &[T], right: impl Right<T>, out: &mut [bool]) {
-    match comparison {
-        Comparison::Less => right.apply(left, out, |a, b| a < b),
-        Comparison::LessEqual => right.apply(left, out, |a, b| a <= b),
-        Comparison::Greater => right.apply(left, out, |a, b| a > b),
-        Comparison::GreaterEqual => right.apply(left, out, |a, b| a >= b),
-        Comparison::Equal => right.apply(left, out, |a, b| a == b),
-        Comparison::NotEqual => right.apply(left, out, |a, b| a != b),
     }
 }
 

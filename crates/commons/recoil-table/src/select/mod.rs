@@ -31,6 +31,7 @@
 //!   as `tc_`, of the same prefix.
 
 mod bind;
+mod compare;
 mod error;
 mod eval;
 mod filter;
@@ -40,6 +41,7 @@ mod lexer;
 mod parser;
 mod program;
 mod run;
+mod segments;
 #[cfg(test)]
 mod tests;
 

@@ -1,10 +1,12 @@
 //! Running a program over a batch, step after step.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use super::eval::{BLOCK, Block, Overflow, Pool, Values};
 use super::lanes::{Lane, lane};
 use super::program::{Body, Domain, Finish, Kind, Place, Program, Reduction, Step};
+use super::segments::{row_of, segments};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 
@@ -103,19 +105,11 @@ impl Run<'_, '_> {
         offsets: Option<&[i32]>,
         mut take: impl FnMut(usize, BlockValues<'_>),
     ) -> Result<()> {
-        let mut rows = Vec::new();
-        let mut row = 0;
         let (mut floats, mut ints, mut bools) = (vec![0.0; BLOCK], vec![0; BLOCK], vec![false; BLOCK]);
         for start in (0..count).step_by(BLOCK) {
             let n = BLOCK.min(count - start);
-            let first_row = if offsets.is_some() { row } else { start };
-            if let Some(offsets) = offsets {
-                rows.clear();
-                segments(offsets, &mut row, start..start + n, |row, range| {
-                    rows.extend(std::iter::repeat_n(row as u32, range.len()));
-                });
-            }
-            let block = Block { lanes: &self.lanes, slots: &self.slots, start, rows: &rows };
+            let (lanes, slots) = (self.lanes.as_slice(), self.slots.as_slice());
+            let block = Block { lanes, slots, start, offsets, len: n, rows: OnceCell::new() };
             let done = match body {
                 Body::Float(e) => block.float(e, &mut floats[..n], &mut self.pool),
                 Body::Int(e) => block.int(e, &mut ints[..n], &mut self.pool),
@@ -123,7 +117,7 @@ impl Run<'_, '_> {
             };
             done.map_err(|Overflow| Error::Overflow {
                 file: self.batch.file().to_string(),
-                row: self.batch.place(first_row),
+                row: self.batch.place(offsets.map_or(start, |offsets| row_of(offsets, start))),
             })?;
             take(
                 start,
@@ -195,35 +189,38 @@ impl Run<'_, '_> {
     }
 
     fn reduce_floats(&mut self, step: &Step, reduction: Reduction, offsets: &[i32], elements: usize) -> Result<Values> {
-        let lengths = offsets.windows(2).map(|w| f64::from(w[1] - w[0]));
-        let start = if matches!(reduction, Reduction::Max | Reduction::Min) { f64::NAN } else { 0.0 };
+        if reduction == Reduction::Count {
+            return Ok(Values::Int(offsets.windows(2).map(|w| i64::from(w[1]) - i64::from(w[0])).collect()));
+        }
+        // an extreme starts beyond every number, and becomes NaN when there is none at all
+        let start = match reduction {
+            Reduction::Max => f64::NEG_INFINITY,
+            Reduction::Min => f64::INFINITY,
+            _ => 0.0,
+        };
         let mut totals = vec![start; offsets.len().saturating_sub(1)];
         let mut row = 0;
         self.blocks(&step.body, elements, Some(offsets), |start, block| {
             let BlockValues::Float(values) = block else { return };
             segments(offsets, &mut row, start..start + values.len(), |row, range| {
-                // the first element of a row replaces the NaN that stands for "no elements"
-                let is_first = offsets.get(row).is_some_and(|first| *first as usize == start + range.start);
-                let values = values.get(range).unwrap_or_default();
                 let Some(total) = totals.get_mut(row) else { return };
-                if is_first && start_is_nan(reduction) {
-                    *total = values.first().copied().unwrap_or(f64::NAN);
-                }
+                let values = values.get(range).unwrap_or_default();
                 *total = match reduction {
-                    Reduction::Max => values.iter().fold(*total, |a, b| if a.is_nan() || a > *b { a } else { *b }),
-                    Reduction::Min => values.iter().fold(*total, |a, b| if a.is_nan() || a < *b { a } else { *b }),
-                    Reduction::Count => *total + values.len() as f64,
+                    Reduction::Max => values.iter().fold(*total, |a, b| if *b > a || b.is_nan() { *b } else { a }),
+                    Reduction::Min => values.iter().fold(*total, |a, b| if *b < a || b.is_nan() { *b } else { a }),
                     _ => values.iter().fold(*total, |a, b| a + b),
                 };
             });
         })?;
-        Ok(match reduction {
-            Reduction::Mean => {
-                Values::Float(totals.iter().zip(lengths).map(|(total, length)| total / length).collect())
+        for (total, window) in totals.iter_mut().zip(offsets.windows(2)) {
+            let length = window[1] - window[0];
+            match reduction {
+                Reduction::Mean => *total /= f64::from(length),
+                Reduction::Max | Reduction::Min if length == 0 => *total = f64::NAN,
+                _ => {}
             }
-            Reduction::Count => Values::Int(totals.iter().map(|total| *total as i64).collect()),
-            _ => Values::Float(totals),
-        })
+        }
+        Ok(Values::Float(totals))
     }
 
     fn index(&mut self, step: &Step, place: Place, offsets: &[i32], elements: usize) -> Result<Values> {
@@ -272,31 +269,6 @@ impl Run<'_, '_> {
             });
         })?;
         Ok(if step.body.kind() == Kind::Bool { Values::Bool(bools) } else { Values::Float(floats) })
-    }
-}
-
-fn start_is_nan(reduction: Reduction) -> bool {
-    matches!(reduction, Reduction::Max | Reduction::Min)
-}
-
-/// The parts of each row's list inside of the elements `block`, as ranges counted from the block's start. `row` is
-/// the first row that may have elements there, and moves on.
-fn segments(
-    offsets: &[i32],
-    row: &mut usize,
-    block: std::ops::Range<usize>,
-    mut take: impl FnMut(usize, std::ops::Range<usize>),
-) {
-    while let Some(&[first, end]) = offsets.get(*row..*row + 2) {
-        let (first, end) = (first as usize, end as usize);
-        let range = first.max(block.start)..end.min(block.end);
-        if range.start < range.end {
-            take(*row, range.start - block.start..range.end - block.start);
-        }
-        if end > block.end {
-            return;
-        }
-        *row += 1;
     }
 }
 

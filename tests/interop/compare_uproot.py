@@ -112,9 +112,9 @@ def compare(program, path, table, report):
             table["tree", "equal"] += 1
             for key in branches:
                 branch = tree[key]
-                if len(branch.branches) and branch.interpretation.__class__.__name__ == "AsGrouped":
-                    continue
                 try:
+                    if len(branch.branches) and branch.interpretation.__class__.__name__ == "AsGrouped":
+                        continue
                     array = branch.array(library="ak")
                     layout = ak.to_layout(array)
                     out = []

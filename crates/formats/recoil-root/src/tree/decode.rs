@@ -393,6 +393,17 @@ fn value(wire: &Wire, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<()> {
             }
             *len += 1;
         }
+        (Wire::Named(inner), out) => {
+            let name = cursor.string_bytes()?;
+            if let Wire::Class(class) = &**inner
+                && name != class.name.as_bytes()
+            {
+                let name = String::from_utf8_lossy(name);
+                return Err(Fault::bad(at, format!("an object of {name} in a column of {}", class.name)));
+            }
+            cursor.skip(1)?;
+            value(inner, cursor, out)?;
+        }
         (Wire::Class(class), Column::Struct { len, fields }) => {
             object(class, cursor, fields)?;
             *len += 1;
@@ -529,4 +540,42 @@ fn members(class: &Class, n: usize, cursor: &mut Cursor<'_>, fields: &mut [(Stri
         next += 1;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn read(wire: &Wire, data: &[u8], offsets: &[u32]) -> Read<Column> {
+        let mut out = Column::empty(&wire.ty());
+        let entries = offsets.len() - 1;
+        decode(wire, View { data, offsets: Some(offsets), entries }, 0, entries, None, &mut out).map(|()| out)
+    }
+
+    #[test]
+    fn status_bits_of_referenced_objects_carry_two_more_bytes() {
+        let wire = Wire::Rest { header: false, skip: 0, item: Box::new(Wire::StatusBits) };
+        let data = [3, 0, 0, 0x10, 0, 7, 3, 0, 0, 0, 3, 0, 0, 0];
+        let expected = Column::List {
+            offsets: vec![0, 2, 3],
+            inner: Box::new(Column::Prim(vec![0x0300_0010_u32, 0x0300_0000, 0x0300_0000].into())),
+        };
+        assert_eq!(read(&wire, &data, &[0, 10, 14]).unwrap(), expected);
+    }
+
+    #[test]
+    fn objects_after_the_name_of_their_class() {
+        let members = vec![Member::Value("x".into(), Wire::Prim(Prim::I16))];
+        let class = Wire::Class(Arc::new(Class { name: "P".into(), members }));
+        let wire = Wire::Named(Box::new(class));
+        let data = *b"\x01P\0\x40\0\0\x04\0\x01\0\x2a";
+        let expected = Column::Struct { len: 1, fields: vec![("x".into(), Column::Prim(vec![42_i16].into()))] };
+        assert_eq!(read(&wire, &data, &[0, data.len() as u32]).unwrap(), expected);
+        let derived = *b"\x01Q\0\x40\0\0\x04\0\x01\0\x2a";
+        let fault = read(&wire, &derived, &[0, derived.len() as u32]).unwrap_err();
+        assert_eq!(fault.to_string(), "an object of Q in a column of P at 0 of the record");
+    }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{
-    typename::{Headers, class_wire, prim_of_code, wire_of},
+    typename::{Headers, class_wire, is_container_pointer, prim_of_code, wire_of},
     wire::{StrLength, Wire},
 };
 use crate::{
@@ -38,7 +38,11 @@ pub(crate) fn wire_of_branch(node: &BranchNode<'_>) -> Result<Wire, String> {
         };
     }
     if &*branch.class == "TBranchObject" {
-        return Err(format!("unsplit object {}", branch.text("fClassName")));
+        let class = branch.text("fClassName");
+        let info = node.infos.newest(&class).ok_or_else(|| format!("unsplit object {class}"))?;
+        let object = class_wire(info, node.infos)?;
+        let named = branch.get("fLeaves").objects().any(|leaf| leaf.int("fVirtual") != 0);
+        return Ok(if named { Wire::Named(Box::new(object)) } else { object });
     }
     let leaves: Vec<&Arc<Object>> = branch.get("fLeaves").objects().collect();
     if let Some(wire) = numeric(node, &leaves)? {
@@ -226,7 +230,7 @@ fn described(node: &BranchNode<'_>, leaves: &[&Arc<Object>]) -> Result<Wire, Str
     let (wire, is_object) = match description(node).ok_or("a member that the file does not describe")? {
         Description::Class(info) => (class_wire(info, node.infos)?, true),
         Description::Element(element) => {
-            let inline = matches!(element.ty, code::OBJECT_P | code::ANY_P);
+            let inline = matches!(element.ty, code::OBJECT_P | code::ANY_P) || is_container_pointer(&element.type_name);
             let name = if inline { element.type_name.trim_end_matches('*') } else { &element.type_name };
             (wire_of(name, node.infos, headers)?, element.ty == code::OBJECT)
         }

@@ -77,6 +77,28 @@ pub(crate) fn prim_of_code(ty: i32) -> Option<Prim> {
     })
 }
 
+/// Number type of ROOT's own arrays, which are written as a count and the numbers whatever their description says.
+fn array_class(name: &str) -> Option<Prim> {
+    Some(match name {
+        "TArrayC" => Prim::I8,
+        "TArrayS" => Prim::I16,
+        "TArrayI" => Prim::I32,
+        "TArrayL" | "TArrayL64" => Prim::I64,
+        "TArrayF" => Prim::F32,
+        "TArrayD" => Prim::F64,
+        _ => return None,
+    })
+}
+
+/// Whether a type is a pointer to a container of the standard library, which is written as the container itself.
+pub(crate) fn is_container_pointer(name: &str) -> bool {
+    let bare = name.trim().trim_end_matches('*');
+    bare.len() < name.trim().len() && template(bare).is_some_and(|(outer, _)| CONTAINERS.contains(&outer))
+}
+
+/// Containers that a member may point to.
+const CONTAINERS: [&str; 8] = ["vector", "list", "deque", "set", "multiset", "map", "multimap", "unordered_map"];
+
 /// `vector<map<int, float> >` as `("vector", ["map<int, float>"])`.
 fn template(name: &str) -> Option<(&str, Vec<&str>)> {
     let (outer, rest) = name.split_once('<')?;
@@ -181,6 +203,9 @@ impl Names<'_> {
         if depth > MAX_DEPTH {
             return Err(format!("{}: nested too deeply", info.class));
         }
+        if let Some(prim) = array_class(&info.class) {
+            return Ok(Wire::Sequence { header: false, item: Box::new(Wire::Prim(prim)) });
+        }
         let mut members: Vec<Member> = Vec::new();
         for element in &info.elements {
             let member = self.member(element, &members, depth).map_err(|e| format!("{}: {e}", info.class))?;
@@ -254,5 +279,6 @@ mod tests {
         assert_eq!(ty("set<short,less<short>,allocator<short> >"), "list<i16>");
         assert_eq!(ty("Float_t*"), "list<f32>");
         assert_eq!(ty("Unheard"), "unsupported(Unheard)");
+        assert!(is_container_pointer("vector<double>*") && !is_container_pointer("vector<double*>"));
     }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Wire {
     Str { header: bool, length: StrLength },
     /// Members one after another without a header: the leaves of a leaf list.
     Record(Vec<(String, Wire)>),
+    /// A value after the name of its class: objects that may be of a derived class.
+    Named(Box<Wire>),
     /// A class written by its description, with a header before its members.
     Class(Arc<Class>),
 }
@@ -81,6 +83,7 @@ impl Wire {
                 Type::list(Type::Struct(vec![("key".into(), key.ty()), ("value".into(), value.ty())]))
             }
             Self::Str { .. } => Type::Str,
+            Self::Named(inner) => inner.ty(),
             Self::Record(fields) => Type::Struct(fields.iter().map(|(name, wire)| (name.clone(), wire.ty())).collect()),
             Self::Class(class) => {
                 let field = |member: &Member| match member {

@@ -175,10 +175,10 @@ impl Graph {
                         // the name itself and the directories above it
                         let mut end = Some(name.len());
                         while let Some(part) = end.and_then(|end| name.get(..end)) {
-                            if let Some(output) = by_key.get(part).and_then(|&index| written.get(index)) {
-                                if part.len() == name.len() || output.directory {
-                                    tasks.extend(&output.tasks);
-                                }
+                            if let Some(output) = by_key.get(part).and_then(|&index| written.get(index))
+                                && (part.len() == name.len() || output.directory)
+                            {
+                                tasks.extend(&output.tasks);
                             }
                             end = part.iter().rposition(|&byte| byte == 0).filter(|&end| end > 0);
                         }
@@ -275,10 +275,8 @@ impl Graph {
 
 fn written(production: &Production) -> Vec<Written> {
     let mut all: Vec<(Vec<u8>, TaskIndex, bool)> = Vec::new();
-    let mut task_index = 0;
-    for task in production.steps.iter().flat_map(|step| &step.tasks) {
+    for (task_index, task) in production.steps.iter().flat_map(|step| &step.tasks).enumerate() {
         all.extend(task.outputs.iter().map(|out| (key(&out.path), task_index, out.kind == OutputKind::Directory)));
-        task_index += 1;
     }
     all.sort_unstable();
     let mut written: Vec<Written> = Vec::with_capacity(all.len());

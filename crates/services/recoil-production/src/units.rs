@@ -15,7 +15,7 @@ pub fn memory_bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     let value = number.parse::<f64>().ok()? * factor as f64;
-    (value.is_finite() && value >= 1.0 && value < 1e18).then_some(value as u64)
+    (1.0..1e18).contains(&value).then_some(value as u64)
 }
 
 /// Seconds of `HH:MM:SS`, `MM:SS`, `D-HH`, `D-HH:MM`, `D-HH:MM:SS`, a plain number of minutes (all as in Slurm), or of

@@ -7,13 +7,16 @@ use super::points::Grid;
 use super::table::label;
 use crate::scan::ScanResult;
 
+/// Errors of a value, down and up.
+type Errors = fn(&ScanResult) -> (f64, f64);
+
 /// One figure: the value, and the errors down and up if there are any.
 struct Quantity {
     name: &'static str,
     title: &'static str,
     particles: bool,
     value: fn(&ScanResult) -> f64,
-    errors: Option<fn(&ScanResult) -> (f64, f64)>,
+    errors: Option<Errors>,
 }
 
 const QUANTITIES: &[Quantity] = &[

@@ -50,10 +50,11 @@ pub(super) fn write(path: &Path, grid: &Grid, results: &[ScanResult], provenance
         };
         columns.push((recoil_table::field(key, array.data_type().clone(), "", "configuration key"), array));
     }
-    let counts: [(&str, &str, fn(&ScanResult) -> usize); 2] =
-        [("events", "number of events", |r| r.events), ("particles", "number of particles", |r| r.particles)];
-    for (name, doc, get) in counts {
-        let array = Int64Array::from_iter_values(results.iter().map(|r| get(r) as i64));
+    let events: Vec<usize> = results.iter().map(|r| r.events).collect();
+    let particles: Vec<usize> = results.iter().map(|r| r.particles).collect();
+    for (name, doc, counts) in [("events", "number of events", events), ("particles", "number of particles", particles)]
+    {
+        let array = Int64Array::from_iter_values(counts.into_iter().map(|n| n as i64));
         columns.push((recoil_table::field(name, DataType::Int64, "", doc), Arc::new(array)));
     }
     for &(name, doc, get) in QUANTITIES {

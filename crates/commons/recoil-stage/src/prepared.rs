@@ -40,7 +40,9 @@ pub struct Prepared {
     pub directory: PathBuf,
     /// Names of the outputs in that directory.
     pub outputs: Vec<String>,
-    /// The command that does the same again.
+    /// The words of the command that does the same again.
+    pub words: Vec<String>,
+    /// The same command as a line for a shell.
     pub command_line: String,
 }
 
@@ -68,7 +70,7 @@ impl Prepared {
         differing(defaults, &config, "", &mut words);
         let command_line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let output = request.output.clone();
-        Ok(Self { stage: description.name, config, inputs, seed, output, directory, outputs, command_line })
+        Ok(Self { stage: description.name, config, inputs, seed, output, directory, outputs, words, command_line })
     }
 
     /// The outputs with their directory.

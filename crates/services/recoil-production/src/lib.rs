@@ -6,11 +6,17 @@
 
 pub mod check;
 mod cycles;
+pub mod engine;
 pub mod error;
 pub mod executors;
 pub mod finding;
 pub mod graph;
+pub mod journal;
+pub mod key;
 pub mod model;
+pub mod native;
+pub mod plan;
+pub mod read;
 pub mod state;
 pub mod task;
 pub mod units;

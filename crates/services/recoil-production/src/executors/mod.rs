@@ -8,12 +8,16 @@
 //! Before a submission the engine notes its token in the journal, afterwards the job's number. If the number is missing
 //! when the journal is read again (the manager died, the reply was lost), [`Executor::find`] looks for the token.
 
+pub mod local;
+
 use crate::error::Result;
 use crate::model::{Environment, Resources};
+use crate::task::{TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The batch system's name for a job, such as `1234`.
@@ -48,6 +52,8 @@ pub struct StepSubmission {
     pub scripts: PathBuf,
     /// Directory in which the job starts: that of the production's file.
     pub directory: PathBuf,
+    /// What the tasks do, in the order of `tasks`; for executors that run them without the file in `steps/`.
+    pub specs: Vec<Arc<TaskSpec>>,
 }
 
 /// A job with those of its tasks that have not ended.
@@ -137,12 +143,22 @@ pub trait Executor {
     /// When the batch system cannot be asked.
     fn find(&mut self, token: &str) -> Result<Option<JobId>>;
 
+    /// The job under which a task of a dead manager still runs, for executors that know single tasks.
+    fn find_task(&mut self, _step: &str, _task: usize, _attempt: u32) -> Option<JobId> {
+        None
+    }
+
     /// News of these jobs. Returns after `wait` at the latest, earlier if there is news. Tasks without news may be left
     /// out.
     ///
     /// # Errors
     /// When the batch system cannot be asked; the engine tries again some times.
     fn poll(&mut self, jobs: &[Watched], wait: Duration) -> Result<Vec<TaskReport>>;
+
+    /// Full results that came with the news, so that the engine need not read the files.
+    fn results(&mut self) -> Vec<TaskResult> {
+        Vec::new()
+    }
 
     /// Asks for an end of these tasks.
     ///

@@ -33,8 +33,7 @@ impl<'a> Fields<'a> {
             if !known.contains(&name) {
                 let hint = did_you_mean(name, known).unwrap_or_else(|| format!("keys are: {}", known.join(", ")));
                 let message = format!("{} has the unknown key '{name}', which nothing reads", self.what);
-                self.found
-                    .push(Finding::error(key.location(self.file), "unknown-key", message).hint(Some(hint)));
+                self.found.push(Finding::error(key.location(self.file), "unknown-key", message).hint(Some(hint)));
             }
         }
     }

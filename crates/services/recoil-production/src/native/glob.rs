@@ -114,12 +114,26 @@ mod tests {
 
     #[test]
     fn wildcards() {
-        for (pattern, name) in [("*", "a"), ("a*c", "abbc"), ("*.h5", "x.h5"), ("r?n[0-9]", "run7"), ("[!a]*", "bc"), ("[x", "[x"), ("*a*b*", "xaybz"), ("", "")] {
+        for (pattern, name) in [
+            ("*", "a"),
+            ("a*c", "abbc"),
+            ("*.h5", "x.h5"),
+            ("r?n[0-9]", "run7"),
+            ("[!a]*", "bc"),
+            ("[x", "[x"),
+            ("*a*b*", "xaybz"),
+            ("", ""),
+        ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
-        for (pattern, name) in [("*", ".hidden"), ("a*c", "abcd"), ("r?n", "rn"), ("[!a]*", "ab"), ("[0-9]", "x"), ("*a*b", "ab.c")] {
+        for (pattern, name) in
+            [("*", ".hidden"), ("a*c", "abcd"), ("r?n", "rn"), ("[!a]*", "ab"), ("[0-9]", "x"), ("*a*b", "ab.c")]
+        {
             assert!(!matches(pattern, name), "{pattern} {name}");
         }
-        assert!(path_matches(Path::new("/a/*/c"), Path::new("/a/b/c")) && !path_matches(Path::new("/a/*"), Path::new("/a/b/c")));
+        assert!(
+            path_matches(Path::new("/a/*/c"), Path::new("/a/b/c"))
+                && !path_matches(Path::new("/a/*"), Path::new("/a/b/c"))
+        );
     }
 }

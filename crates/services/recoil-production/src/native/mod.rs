@@ -31,7 +31,7 @@ mod step;
 mod words;
 
 use crate::check;
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::graph::Graph;
 use crate::model::Production;
 use crate::yaml::Node;
@@ -88,7 +88,7 @@ pub fn read(file: &Path, root: &Node, registry: &Registry) -> (Option<Production
     // outputs first: inputs may name steps that come later in the file
     let drafts: Vec<step::Draft> = written.iter().map(|(id, node)| step::Draft::read(&context, id, node)).collect();
     let outputs = files::Outputs::of(&drafts);
-    let steps = drafts.into_iter().map(|draft| draft.finish(&context, &outputs, &mut found)).collect();
+    let steps = drafts.iter().map(|draft| draft.finish(&context, &outputs, &mut found)).collect();
     let production = Production { name, source: file.into(), steps };
     let graph = Graph::new(&production);
     found.extend(check::structure(&production, &graph));
@@ -99,13 +99,10 @@ pub fn read(file: &Path, root: &Node, registry: &Registry) -> (Option<Production
 
 /// Findings in the order of the file, errors before warnings of the same place, each once.
 fn tidy(found: &mut Vec<Finding>) {
-    found.sort_by(|a, b| (&a.location, a.severity, a.code, &a.message).cmp(&(&b.location, b.severity, b.code, &b.message)));
+    found.sort_by(|a, b| {
+        (&a.location, a.severity, a.code, &a.message).cmp(&(&b.location, b.severity, b.code, &b.message))
+    });
     found.dedup();
-}
-
-/// Whether there are errors among the findings.
-pub fn has_errors(found: &[Finding]) -> bool {
-    found.iter().any(|finding| finding.severity == Severity::Error)
 }
 
 /// Values of the variables of a task: one, or several in a batch.

@@ -1,5 +1,10 @@
 //! One task: what it is to do, how it is done, how it ended.
 
+mod outputs;
+pub mod run;
+pub mod supervise;
+pub mod worker;
+
 use crate::model::{Environment, Task};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,0 +1,140 @@
+//! What follows when tasks end.
+
+use super::{Engine, Status};
+use crate::error::Result;
+use crate::executors::{Ending, TaskReport, TaskState};
+use crate::journal::Event;
+use crate::task::run::{read_result, stop_orphans};
+use crate::task::{Outcome, TaskResult};
+use recoil_stage::progress::Level;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// How long a result file may take to become visible on a shared file system.
+const GRACE: Duration = Duration::from_secs(10);
+/// Tries that may end without a word before a task counts as failed.
+const LOST: u32 = 10;
+/// Tries after a lack of memory, whatever `retries` says.
+const MEMORY_RETRIES: u32 = 2;
+
+impl Engine<'_> {
+    /// Takes news from the executor; returns how many tasks have ended for good.
+    pub(super) fn take_news(&mut self, news: Vec<TaskReport>) -> Result<u64> {
+        let mut results: HashMap<(String, usize), TaskResult> =
+            self.executor.results().into_iter().map(|result| ((result.step.clone(), result.task), result)).collect();
+        let mut ended: Vec<(usize, TaskResult)> = Vec::new();
+        for report in news {
+            let key = (report.job.clone(), report.task);
+            let Some(flight) = self.flights.get_mut(&key) else { continue };
+            let TaskState::Ended(ending) = report.state else { continue };
+            let (task, attempt) = (flight.task, flight.attempt);
+            let index = self.plan.graph.step_of(task);
+            let Some(step) = self.plan.production.steps.get(index) else { continue };
+            let own = results.remove(&(step.id.clone(), report.task));
+            let result = match own.or_else(|| read_result(self.state, &step.id, report.task, attempt)) {
+                Some(result) => result,
+                None => {
+                    let unsure = self.able.arrays && matches!(ending, Ending::Exited | Ending::Vanished);
+                    if unsure && flight.gone.get_or_insert_with(Instant::now).elapsed() < GRACE {
+                        continue;
+                    }
+                    stop_orphans(self.state, &step.id, report.task, attempt);
+                    without_result(&step.id, report.task, attempt, ending)
+                }
+            };
+            self.flights.remove(&key);
+            if let Some(watched) = self.watched.get_mut(&report.job) {
+                watched.tasks.retain(|number| *number != report.task);
+                if watched.tasks.is_empty() {
+                    self.watched.remove(&report.job);
+                }
+            }
+            self.running.get_mut(index).into_iter().for_each(|count| *count -= 1);
+            ended.push((task, result));
+        }
+        let events: Vec<Event> =
+            ended.iter().map(|(_, result)| Event::End { result: Box::new(result.clone()) }).collect();
+        self.journal.add(&events)?;
+        events.into_iter().for_each(|event| self.memory.apply(event));
+        let mut over = 0;
+        for (task, result) in ended {
+            over += u64::from(self.after(task, &result));
+        }
+        Ok(over)
+    }
+
+    /// What follows from one end; whether it is final.
+    fn after(&mut self, task: usize, result: &TaskResult) -> bool {
+        let Some((index, step, number)) = self.step(task) else { return true };
+        if result.outcome == Outcome::Done {
+            self.summary.done += 1;
+            self.complete(task, Status::Done);
+            self.check_step(index);
+            return true;
+        }
+        let name = if step.tasks.len() == 1 { step.id.clone() } else { format!("{}.{number}", step.id) };
+        let told = format!("{name}: {}", result.message);
+        let (failures, lost, memory) =
+            self.memory.task(&step.id, number).map_or((0, 0, None), |own| (own.failures, own.lost, own.memory_bytes));
+        let growing = memory.is_some_and(|now| self.options.memory_cap.is_none_or(|cap| now < cap));
+        let again = match result.outcome {
+            Outcome::Done | Outcome::Cancelled => false,
+            Outcome::Lost => lost <= LOST,
+            Outcome::OutOfMemory if growing => failures <= step.retries.max(MEMORY_RETRIES),
+            Outcome::OutOfMemory | Outcome::Failed | Outcome::TimedOut => failures <= step.retries,
+        };
+        if again {
+            self.options.observer.message(Level::Detail, &format!("{told}; trying again"));
+            self.set(task, Status::Waiting);
+            self.make_ready(task);
+            return false;
+        }
+        self.options.observer.message(Level::Warning, &told);
+        self.set(task, Status::Failed);
+        self.left.get_mut(index).into_iter().for_each(|left| *left -= 1);
+        self.failed.get_mut(index).into_iter().for_each(|failed| *failed += 1);
+        self.summary.failed.push(told);
+        let failed = self.failed.get(index).copied().unwrap_or_default() as f64;
+        let total = step.tasks.len() as f64;
+        if (total - failed) / total + 1e-9 < step.acceptance && !self.options.keep_going {
+            self.stopping = true;
+        }
+        self.check_step(index);
+        true
+    }
+
+    /// When all tasks of a step have ended and enough of them well, what waits for the others need not wait any longer.
+    fn check_step(&mut self, index: usize) {
+        let (Some(step), Some(0)) = (self.plan.production.steps.get(index), self.left.get(index)) else { return };
+        let failed = self.failed.get(index).copied().unwrap_or_default();
+        let total = step.tasks.len();
+        if failed == 0 || (total - failed) as f64 / total as f64 + 1e-9 < step.acceptance {
+            return;
+        }
+        for (number, task) in self.plan.graph.tasks(index).enumerate() {
+            if self.status.get(task) == Some(&Status::Failed) {
+                let outputs = step.tasks.get(number).into_iter().flat_map(|task| &task.outputs);
+                self.dropped.extend(outputs.map(|output| output.path.clone()));
+                self.complete(task, Status::Failed);
+            }
+        }
+        let name =
+            |told: &String| told.split(':').next() == Some(&step.id) || told.starts_with(&format!("{}.", step.id));
+        let before = self.summary.failed.len();
+        self.summary.failed.retain(|told| !name(told));
+        self.summary.accepted += before - self.summary.failed.len();
+    }
+}
+
+fn without_result(step: &str, task: usize, attempt: u32, ending: Ending) -> TaskResult {
+    let (outcome, message) = match ending {
+        Ending::OutOfMemory => (Outcome::OutOfMemory, "stopped by the batch system for lack of memory".into()),
+        Ending::TimeLimit => (Outcome::TimedOut, "stopped by the batch system at its time limit".into()),
+        Ending::NodeFailure => (Outcome::Lost, "its machine or task runner failed".into()),
+        Ending::Cancelled => (Outcome::Cancelled, "cancelled".into()),
+        Ending::Exited => (Outcome::Lost, "its task runner ended without a result".into()),
+        Ending::Vanished => (Outcome::Lost, "the batch system does not know it any more".into()),
+        Ending::Other(words) => (Outcome::Failed, words),
+    };
+    TaskResult::without_file(step, task, attempt, outcome, message)
+}

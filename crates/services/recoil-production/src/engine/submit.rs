@@ -1,0 +1,178 @@
+//! Submitting what can run.
+
+use super::{Engine, fresh};
+use crate::error::{ProductionError, Result};
+use crate::executors::StepSubmission;
+use crate::journal::Event;
+use crate::model::{Argument, Resources};
+use crate::state::write_atomic;
+use crate::task::run::now;
+use crate::task::{Outcome, TaskSpec};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Engine<'_> {
+    /// Submits tasks that can run, as far as the limits allow.
+    pub(super) fn submit_ready(&mut self) -> Result<()> {
+        let room = match (self.able.slots, self.options.jobs.filter(|_| !self.able.arrays)) {
+            (Some(slots), Some(jobs)) => slots.min(jobs),
+            (one, other) => one.or(other).unwrap_or(usize::MAX),
+        };
+        let mut free = room.saturating_sub(self.flights.len());
+        let mut chosen: Vec<(usize, Vec<usize>)> = Vec::new();
+        for (&step_index, tasks) in &self.ready {
+            if free == 0 {
+                break;
+            }
+            let Some(step) = self.plan.production.steps.get(step_index) else { continue };
+            let running = self.running.get(step_index).copied().unwrap_or_default();
+            if self.able.arrays {
+                // one call for the whole step: not before all of it can run
+                if tasks.len() + running == self.left.get(step_index).copied().unwrap_or_default() {
+                    chosen.push((step_index, tasks.iter().copied().collect()));
+                    free = free.saturating_sub(tasks.len());
+                }
+                continue;
+            }
+            let own = step.concurrent.map_or(free, |limit| limit.saturating_sub(running).min(free));
+            let tasks: Vec<usize> = tasks.iter().copied().take(own).collect();
+            free -= tasks.len();
+            if !tasks.is_empty() {
+                chosen.push((step_index, tasks));
+            }
+        }
+        for (step, tasks) in chosen {
+            self.submit_step(step, &tasks)?;
+        }
+        Ok(())
+    }
+
+    fn submit_step(&mut self, index: usize, tasks: &[usize]) -> Result<()> {
+        let Some(step) = self.plan.production.steps.get(index) else { return Ok(()) };
+        let start = self.plan.graph.tasks(index).start;
+        // tasks of different tries or sizes are different submissions
+        let mut groups: BTreeMap<(u32, Option<u64>), Vec<usize>> = BTreeMap::new();
+        for task in tasks {
+            let attempt = self.memory.task(&step.id, task - start).map_or(1, |own| own.attempt + 1);
+            let memory = self.memory_of(index, task - start);
+            let group = groups.entry((attempt, memory)).or_default();
+            group.push(task - start);
+        }
+        if self.able.arrays {
+            self.write_specs(index)?;
+        }
+        for ((attempt, memory_bytes), numbers) in groups {
+            let whole: Vec<Vec<usize>> =
+                if self.able.arrays { vec![numbers] } else { numbers.into_iter().map(|number| vec![number]).collect() };
+            for numbers in whole {
+                self.submit_group(index, numbers, attempt, memory_bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn submit_group(
+        &mut self,
+        index: usize,
+        numbers: Vec<usize>,
+        attempt: u32,
+        memory_bytes: Option<u64>,
+    ) -> Result<()> {
+        let Some(step) = self.plan.production.steps.get(index) else { return Ok(()) };
+        self.submissions += 1;
+        let short: String = step.id.chars().take(60).collect();
+        let token = format!("{short}.{attempt}.{}.{:x}.{}", std::process::id(), (now() * 1e3) as u64, self.submissions);
+        let specs = if self.able.arrays {
+            Vec::new()
+        } else {
+            numbers.iter().filter_map(|number| self.spec(index, *number)).map(Arc::new).collect()
+        };
+        let limit = match (step.concurrent, self.options.jobs) {
+            (Some(own), Some(all)) => Some(own.min(all)),
+            (own, all) => own.or(all),
+        };
+        let mut runner = self.options.runner.clone();
+        runner.extend(["--dir".into(), self.state.path().into(), "--step".into(), step.id.clone().into()]);
+        runner.extend(["--attempt".into(), attempt.to_string().into()]);
+        let submission = StepSubmission {
+            production: self.plan.production.name.clone(),
+            step: step.id.clone(),
+            tasks: numbers.clone(),
+            attempt,
+            token: token.clone(),
+            runner,
+            resources: Resources { memory_bytes, ..step.resources.clone() },
+            concurrent: limit,
+            scheduler: step.scheduler.clone(),
+            environment: step.environment.clone(),
+            scripts: self.state.scripts(),
+            directory: fresh::directory(&self.plan.production),
+            specs,
+        };
+        let (step_id, tasks) = (step.id.clone(), numbers.clone());
+        let event = Event::Submit { time: now(), step: step_id, tasks, attempt, token: token.clone(), memory_bytes };
+        self.journal.add(std::slice::from_ref(&event))?;
+        if self.able.arrays {
+            // a reply that is lost with this machine must not lead to a second job
+            self.journal.flush()?;
+        }
+        self.memory.apply(event);
+        let job = self.executor.submit(&submission)?;
+        if self.able.arrays {
+            let event = Event::Job { token, job: job.0.clone() };
+            self.journal.add(std::slice::from_ref(&event))?;
+            self.memory.apply(event);
+        }
+        let start = self.plan.graph.tasks(index).start;
+        for number in numbers {
+            self.leave_ready(start + number);
+            self.watch(job.clone(), &submission.step, index, number, start + number, attempt);
+        }
+        Ok(())
+    }
+
+    /// Memory for the next try: that of the last one, raised if that was not enough.
+    fn memory_of(&self, index: usize, number: usize) -> Option<u64> {
+        let step = self.plan.production.steps.get(index)?;
+        let base = step.resources.memory_bytes?;
+        let Some(own) = self.memory.task(&step.id, number) else { return Some(base) };
+        let last = own.memory_bytes.unwrap_or(base).max(base);
+        let short = own.last.as_ref().is_some_and(|last| last.outcome == Outcome::OutOfMemory);
+        let next = if short { (last as f64 * self.options.memory_factor) as u64 } else { last };
+        Some(self.options.memory_cap.map_or(next, |cap| next.min(cap.max(base))))
+    }
+
+    /// What a task is to do, without the files that failed tasks did not write.
+    fn spec(&self, index: usize, number: usize) -> Option<TaskSpec> {
+        let mut spec = fresh::spec(&self.plan.production, index, number, self.options.hash_inputs)?;
+        if !self.dropped.is_empty() {
+            let gone: Vec<String> = spec
+                .work
+                .inputs
+                .iter()
+                .filter(|path| self.dropped.contains(*path))
+                .map(|path| path.to_string_lossy().into_owned())
+                .collect();
+            spec.work.inputs.retain(|path| !self.dropped.contains(path));
+            for command in &mut spec.work.commands {
+                command.argv.retain(|word| !matches!(word, Argument::Text(text) if gone.contains(text)));
+            }
+        }
+        Some(spec)
+    }
+
+    /// Writes what the tasks of a step do, for task runners that a batch system starts.
+    fn write_specs(&self, index: usize) -> Result<()> {
+        let Some(step) = self.plan.production.steps.get(index) else { return Ok(()) };
+        let path = self.state.step(&step.id);
+        let mut text = Vec::new();
+        for number in 0..step.tasks.len() {
+            if let Some(spec) = self.spec(index, number) {
+                serde_json::to_writer(&mut text, &spec)
+                    .map_err(|error| ProductionError::State { path: path.clone(), message: error.to_string() })?;
+                text.push(b'\n');
+            }
+        }
+        write_atomic(&path, &text, true)
+    }
+}

@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 mod man;
+mod production;
 mod reference;
 mod table;
 mod workflow;
@@ -22,6 +23,7 @@ pub(crate) const BUILTINS: &[Builtin] = &[
     Builtin { command: workflow::demo_command, run: workflow::demo },
     Builtin { command: workflow::command, run: workflow::run },
     Builtin { command: table::command, run: table::run },
+    Builtin { command: production::command, run: production::run },
     Builtin { command: config::config_command, run: config::config },
     Builtin { command: config::schema_command, run: config::schema },
     Builtin { command: completions::command, run: completions::run },

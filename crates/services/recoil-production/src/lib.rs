@@ -5,10 +5,12 @@
 //! only the production.
 
 pub mod check;
+pub mod clean;
 mod cycles;
 pub mod engine;
 pub mod error;
 pub mod executors;
+pub mod explain;
 pub mod finding;
 pub mod graph;
 pub mod journal;
@@ -17,7 +19,9 @@ pub mod model;
 pub mod native;
 pub mod plan;
 pub mod read;
+pub mod report;
 pub mod state;
+pub mod status;
 pub mod task;
 pub mod units;
 pub mod yaml;

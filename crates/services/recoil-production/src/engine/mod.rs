@@ -1,10 +1,13 @@
 //! Running a production: releases tasks when what they read is there, watches them, tries them again, and stops in an
 //! orderly way. Everything it knows is in the journal; it can be killed at any moment and continue.
 
+mod control;
 mod end;
 pub mod fresh;
 mod resume;
 mod submit;
+
+pub use control::{cancel_all, reset_failed};
 
 use crate::error::{ProductionError, Result};
 use crate::executors::{Capabilities, Executor, JobId, Watched};

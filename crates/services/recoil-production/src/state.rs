@@ -23,7 +23,9 @@ pub struct StateDir(PathBuf);
 impl StateDir {
     /// The state directory at `path`, which need not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        let path = path.into();
+        // task runners start in other directories
+        Self(std::path::absolute(&path).unwrap_or(path))
     }
 
     /// Where the state of the production `name` of the file `source` lies if nothing else is said: in
@@ -33,7 +35,7 @@ impl StateDir {
         let name: String = name.chars().map(legal).collect();
         let name = if name.trim_matches('.').is_empty() { "production".to_string() } else { name };
         let parent = source.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Self(parent.join(".recoil").join(name))
+        Self::new(parent.join(".recoil").join(name))
     }
 
     /// The directory.

@@ -3,7 +3,7 @@
 use super::{blame, file_argument, state_option};
 use crate::cli::Context;
 use crate::{options, print};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use recoil_production::engine::fresh;
 use recoil_production::finding::Finding;
 use recoil_production::journal::Memory;

@@ -1,5 +1,6 @@
 //! What follows when tasks end.
 
+use super::fresh::{is_enough, tries_left};
 use super::{Engine, Status};
 use crate::error::Result;
 use crate::executors::{Ending, TaskReport, TaskState};
@@ -10,12 +11,10 @@ use recoil_stage::progress::Level;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+/// Failures that are told one by one.
+const TOLD: usize = 20;
 /// How long a result file may take to become visible on a shared file system.
 const GRACE: Duration = Duration::from_secs(10);
-/// Tries that may end without a word before a task counts as failed.
-const LOST: u32 = 10;
-/// Tries after a lack of memory, whatever `retries` says.
-const MEMORY_RETRIES: u32 = 2;
 
 impl Engine<'_> {
     /// Takes news from the executor; returns how many tasks have ended for good.
@@ -74,41 +73,44 @@ impl Engine<'_> {
         }
         let name = if step.tasks.len() == 1 { step.id.clone() } else { format!("{}.{number}", step.id) };
         let told = format!("{name}: {}", result.message);
-        let (failures, lost, memory) =
-            self.memory.task(&step.id, number).map_or((0, 0, None), |own| (own.failures, own.lost, own.memory_bytes));
-        let growing = memory.is_some_and(|now| self.options.memory_cap.is_none_or(|cap| now < cap));
-        let again = match result.outcome {
-            Outcome::Done | Outcome::Cancelled => false,
-            Outcome::Lost => lost <= LOST,
-            Outcome::OutOfMemory if growing => failures <= step.retries.max(MEMORY_RETRIES),
-            Outcome::OutOfMemory | Outcome::Failed | Outcome::TimedOut => failures <= step.retries,
-        };
+        let known = self.memory.task(&step.id, number);
+        let again = known.is_some_and(|own| tries_left(step, own, self.options.memory_cap));
         if again {
             self.options.observer.message(Level::Detail, &format!("{told}; trying again"));
             self.set(task, Status::Waiting);
             self.make_ready(task);
             return false;
         }
-        self.options.observer.message(Level::Warning, &told);
+        match self.summary.failed.len() {
+            ..TOLD => self.options.observer.message(Level::Warning, &told),
+            TOLD => {
+                self.options.observer.message(Level::Warning, "there are more failures: see `recoil production status`")
+            }
+            _ => {}
+        }
+        self.fail(task, told);
+        true
+    }
+
+    /// A task failed for good.
+    pub(super) fn fail(&mut self, task: usize, told: String) {
+        let Some((index, step, _)) = self.step(task) else { return };
         self.set(task, Status::Failed);
         self.left.get_mut(index).into_iter().for_each(|left| *left -= 1);
         self.failed.get_mut(index).into_iter().for_each(|failed| *failed += 1);
         self.summary.failed.push(told);
-        let failed = self.failed.get(index).copied().unwrap_or_default() as f64;
-        let total = step.tasks.len() as f64;
-        if (total - failed) / total + 1e-9 < step.acceptance && !self.options.keep_going {
+        let failed = self.failed.get(index).copied().unwrap_or_default();
+        if !is_enough(step, step.tasks.len() - failed) && !self.options.keep_going {
             self.stopping = true;
         }
         self.check_step(index);
-        true
     }
 
     /// When all tasks of a step have ended and enough of them well, what waits for the others need not wait any longer.
     fn check_step(&mut self, index: usize) {
         let (Some(step), Some(0)) = (self.plan.production.steps.get(index), self.left.get(index)) else { return };
         let failed = self.failed.get(index).copied().unwrap_or_default();
-        let total = step.tasks.len();
-        if failed == 0 || (total - failed) as f64 / total as f64 + 1e-9 < step.acceptance {
+        if failed == 0 || !is_enough(step, step.tasks.len() - failed) {
             return;
         }
         for (number, task) in self.plan.graph.tasks(index).enumerate() {

@@ -1,19 +1,95 @@
 //! Which tasks are up to date, and why the others would run.
 
+use crate::graph::TaskIndex;
 use crate::journal::{Memory, TaskMemory, TaskStatus};
 use crate::key::key;
-use crate::model::{OutputKind, Production};
+use crate::model::{Argument, OutputKind, Production, Step};
 use crate::plan::{Plan, Reasons};
-use crate::task::TaskSpec;
+use crate::task::{Outcome, TaskSpec};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Directory of a production's file, in which commands run.
 pub fn directory(production: &Production) -> PathBuf {
-    std::path::absolute(production.source.parent().unwrap_or(Path::new(""))).unwrap_or_default()
+    let source = std::path::absolute(&production.source).unwrap_or_else(|_| production.source.clone());
+    source.parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-/// What the task runner is told about a task.
-pub fn spec(production: &Production, step: usize, task: usize, hash_inputs: bool) -> Option<TaskSpec> {
+/// Failures that are settled: all tasks of their step have ended, and enough of them well.
+#[derive(Clone, Debug, Default)]
+pub struct Accepted {
+    /// The failed tasks.
+    pub tasks: HashSet<TaskIndex>,
+    /// What they did not write.
+    pub files: HashSet<PathBuf>,
+}
+
+impl Accepted {
+    /// The settled failures of a production.
+    pub fn of(plan: &Plan, memory: &Memory) -> Self {
+        let mut accepted = Self::default();
+        for (index, step) in plan.production.steps.iter().enumerate().filter(|(_, step)| step.acceptance < 1.0) {
+            let known = || (0..step.tasks.len()).map(|task| memory.task(&step.id, task));
+            let ended = known().flatten().filter(|own| match own.status {
+                TaskStatus::Done => true,
+                TaskStatus::Failed => !tries_left(step, own, None),
+                TaskStatus::Waiting | TaskStatus::Submitted => false,
+            });
+            let done = known().flatten().filter(|own| own.status == TaskStatus::Done).count();
+            if ended.count() < step.tasks.len() || !is_enough(step, done) {
+                continue;
+            }
+            for ((known, task), work) in known().zip(plan.graph.tasks(index)).zip(&step.tasks) {
+                if known.is_some_and(|own| own.status == TaskStatus::Failed) {
+                    accepted.tasks.insert(task);
+                    accepted.files.extend(work.outputs.iter().map(|output| output.path.clone()));
+                }
+            }
+        }
+        accepted
+    }
+}
+
+/// Whether so many successes are enough for a step.
+pub(super) fn is_enough(step: &Step, done: usize) -> bool {
+    done as f64 / step.tasks.len().max(1) as f64 + 1e-9 >= step.acceptance
+}
+
+/// Whether a task that did not succeed may be tried again. Tries without an answer do not count unless there are many,
+/// and a lack of memory is met with more of it some times whatever `retries` says.
+pub(super) fn tries_left(step: &Step, own: &TaskMemory, memory_cap: Option<u64>) -> bool {
+    const LOST: u32 = 10;
+    const MEMORY_RETRIES: u32 = 2;
+    let growing = own.memory_bytes.is_some_and(|now| memory_cap.is_none_or(|cap| now < cap));
+    match own.last.as_ref().map(|last| last.outcome) {
+        None | Some(Outcome::Done) => true,
+        Some(Outcome::Cancelled) => false,
+        Some(Outcome::Lost) => own.lost <= LOST,
+        Some(Outcome::OutOfMemory) if growing => own.failures <= step.retries.max(MEMORY_RETRIES),
+        Some(Outcome::OutOfMemory | Outcome::Failed | Outcome::TimedOut) => own.failures <= step.retries,
+    }
+}
+
+/// What the task runner is told about a task, without the files that failed tasks did not write.
+pub fn spec(
+    production: &Production,
+    step: usize,
+    task: usize,
+    hash_inputs: bool,
+    gone: &HashSet<PathBuf>,
+) -> Option<TaskSpec> {
+    let mut spec = whole_spec(production, step, task, hash_inputs)?;
+    if !gone.is_empty() {
+        let is_gone = |text: &String| gone.contains(Path::new(text));
+        for command in &mut spec.work.commands {
+            command.argv.retain(|word| !matches!(word, Argument::Text(text) if is_gone(text)));
+        }
+        spec.work.inputs.retain(|path| !gone.contains(path));
+    }
+    Some(spec)
+}
+
+fn whole_spec(production: &Production, step: usize, task: usize, hash_inputs: bool) -> Option<TaskSpec> {
     let step = production.steps.get(step)?;
     Some(TaskSpec {
         production: production.name.clone(),
@@ -30,9 +106,13 @@ pub fn spec(production: &Production, step: usize, task: usize, hash_inputs: bool
 /// For each task of a plan why it would run; nothing if it is up to date.
 pub fn tasks(plan: &Plan, memory: &Memory, hash_inputs: bool) -> Vec<Vec<String>> {
     let mut all: Vec<Vec<String>> = vec![Vec::new(); plan.graph.task_gates.len()];
+    let accepted = Accepted::of(plan, memory);
     for step_index in plan.order() {
         let Some(step) = plan.production.steps.get(step_index) else { continue };
         for (number, index) in plan.graph.tasks(step_index).enumerate() {
+            if accepted.tasks.contains(&index) {
+                continue;
+            }
             let gates = plan.graph.task_gates.get(index).into_iter().flatten();
             let before = gates.filter_map(|gate| plan.graph.gates.get(*gate)).flat_map(|gate| &gate.tasks);
             let waits = before.into_iter().find(|task| all.get(**task).is_some_and(|reasons| !reasons.is_empty()));
@@ -44,7 +124,7 @@ pub fn tasks(plan: &Plan, memory: &Memory, hash_inputs: bool) -> Vec<Vec<String>
                     reasons
                 }
                 None => {
-                    let spec = spec(&plan.production, step_index, number, hash_inputs);
+                    let spec = spec(&plan.production, step_index, number, hash_inputs, &accepted.files);
                     spec.map(|spec| reasons(&spec, memory.task(&step.id, number))).unwrap_or_default()
                 }
             };

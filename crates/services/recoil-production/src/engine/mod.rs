@@ -180,7 +180,7 @@ pub fn run(
     let reasons = fresh::tasks(plan, &memory, options.hash_inputs);
     check_inputs(plan, &reasons)?;
     check_outputs(plan, &reasons, &memory, options)?;
-    let mut events = resume::forgive(&memory);
+    let mut events = resume::forgive(plan, &memory);
     events.push(begin);
     journal.add(&events)?;
     journal.flush()?;
@@ -192,6 +192,7 @@ pub fn run(
     let mut engine = Engine::new(plan, state, executor, options, journal, memory, &reasons);
     drop(reasons);
     engine.adopt();
+    engine.keep_failed();
     let result = engine.work(cancel);
     engine.close(result)
 }
@@ -243,8 +244,16 @@ impl<'a> Engine<'a> {
                 engine.make_ready(task);
             }
         }
+        let accepted = fresh::Accepted::of(plan, &engine.memory);
+        engine.dropped = accepted.files;
         for (task, reasons) in reasons.iter().enumerate() {
-            if reasons.is_empty() {
+            if accepted.tasks.contains(&task) {
+                engine.summary.accepted += 1;
+                engine.leave_ready(task);
+                let step = plan.graph.step_of(task);
+                engine.left.get_mut(step).into_iter().for_each(|left| *left -= 1);
+                engine.complete(task, Status::Failed);
+            } else if reasons.is_empty() {
                 engine.summary.up_to_date += 1;
                 engine.leave_ready(task);
                 engine.complete(task, Status::Done);

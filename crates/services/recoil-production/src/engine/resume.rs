@@ -1,13 +1,15 @@
 //! Taking up what an earlier manager left.
 
+use super::fresh::{Accepted, tries_left};
 use super::{Engine, Flight, Status};
 use crate::error::{ProductionError, Result};
 use crate::executors::{Executor, JobId, Watched};
 use crate::journal::{Event, Journal, Memory, TaskStatus};
+use crate::plan::Plan;
 use crate::state::StateDir;
 use crate::task::run::{now, read_result, stop_orphans};
 use crate::task::{Outcome, TaskResult};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Tasks that were submitted and whose end is not in the journal: their results are read, their jobs looked for. Those
 /// of which nothing is left are lost.
@@ -71,13 +73,21 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// A new run after one that ended in order tries everything that failed again from the beginning.
-pub(super) fn forgive(memory: &Memory) -> Vec<Event> {
+/// A new run after one that ended in order tries everything that failed again from the beginning, but for failures that
+/// were accepted.
+pub(super) fn forgive(plan: &Plan, memory: &Memory) -> Vec<Event> {
     if memory.finished.is_none() {
         return Vec::new();
     }
+    let accepted = Accepted::of(plan, memory);
+    let settled: HashSet<&str> = accepted
+        .tasks
+        .iter()
+        .filter_map(|task| plan.production.steps.get(plan.graph.step_of(*task)))
+        .map(|step| step.id.as_str())
+        .collect();
     let mut steps: Vec<(String, Vec<usize>)> = Vec::new();
-    for (step, tasks) in &memory.steps {
+    for (step, tasks) in memory.steps.iter().filter(|(step, _)| !settled.contains(step.as_str())) {
         let failed = tasks.iter().filter(|(_, own)| own.failures > 0 || own.lost > 0);
         let mut failed: Vec<usize> = failed.map(|(task, _)| *task).collect();
         failed.sort_unstable();
@@ -103,6 +113,26 @@ impl Engine<'_> {
                 if let Some(job) = self.executor.find_task(&step.id, number, attempt).or(known) {
                     self.leave_ready(task);
                     self.watch(job, &step.id, index, number, task, attempt);
+                }
+            }
+        }
+    }
+
+    /// Tasks that failed for good in a run that was not ended stay failed: its end comes first.
+    pub(super) fn keep_failed(&mut self) {
+        for (index, step) in self.plan.production.steps.iter().enumerate() {
+            for (number, task) in self.plan.graph.tasks(index).enumerate() {
+                let Some(own) = self.memory.task(&step.id, number) else { continue };
+                let open = !matches!(self.status.get(task), Some(Status::Done | Status::Failed));
+                let cancelled = own.last.as_ref().is_some_and(|last| last.outcome == Outcome::Cancelled);
+                if own.status == TaskStatus::Failed
+                    && open
+                    && !cancelled
+                    && !tries_left(step, own, self.options.memory_cap)
+                {
+                    let told = own.last.as_ref().map(|last| last.message.clone()).unwrap_or_default();
+                    self.leave_ready(task);
+                    self.fail(task, format!("{}.{number}: {told}", step.id));
                 }
             }
         }

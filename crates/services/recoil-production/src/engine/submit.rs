@@ -4,7 +4,7 @@ use super::{Engine, fresh};
 use crate::error::{ProductionError, Result};
 use crate::executors::StepSubmission;
 use crate::journal::Event;
-use crate::model::{Argument, Resources};
+use crate::model::Resources;
 use crate::state::write_atomic;
 use crate::task::run::now;
 use crate::task::{Outcome, TaskSpec};
@@ -142,23 +142,8 @@ impl Engine<'_> {
         Some(self.options.memory_cap.map_or(next, |cap| next.min(cap.max(base))))
     }
 
-    /// What a task is to do, without the files that failed tasks did not write.
     fn spec(&self, index: usize, number: usize) -> Option<TaskSpec> {
-        let mut spec = fresh::spec(&self.plan.production, index, number, self.options.hash_inputs)?;
-        if !self.dropped.is_empty() {
-            let gone: Vec<String> = spec
-                .work
-                .inputs
-                .iter()
-                .filter(|path| self.dropped.contains(*path))
-                .map(|path| path.to_string_lossy().into_owned())
-                .collect();
-            spec.work.inputs.retain(|path| !self.dropped.contains(path));
-            for command in &mut spec.work.commands {
-                command.argv.retain(|word| !matches!(word, Argument::Text(text) if gone.contains(text)));
-            }
-        }
-        Some(spec)
+        fresh::spec(&self.plan.production, index, number, self.options.hash_inputs, &self.dropped)
     }
 
     /// Writes what the tasks of a step do, for task runners that a batch system starts.

@@ -53,7 +53,8 @@ pub fn is_native(root: &Node) -> bool {
 pub fn read(file: &Path, root: &Node, registry: &Registry) -> (Option<Production>, Vec<Finding>) {
     let mut top = Fields::new(file, root, "the production");
     top.known(TOP);
-    let base = std::path::absolute(file.parent().unwrap_or(Path::new(""))).unwrap_or_default();
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.into());
+    let base = whole.parent().map(Path::to_path_buf).unwrap_or_default();
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let name = top.word("name").unwrap_or(stem);
     let seed = top.number::<u64>("seed");

@@ -185,11 +185,12 @@ fn commands_for_people() {
     }
     let output = recoil().args(run_arguments(folder.path())).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert!(text(&say(&["status", "--depth", "3"])).contains("bad5"), "{}", text(&say(&["status", "--depth", "3"])));
+    let shown = text(&say(&["status", "--depth", "3"]));
+    assert!(shown.contains("task 4, 1 tries: sh ended with exit code 5"), "{shown}");
     assert!(text(&say(&["explain", "merge"])).contains("up to date"), "{}", text(&say(&["explain", "merge"])));
     assert!(text(&say(&["explain", "mrege"])).contains("did you mean 'merge'"));
     assert_eq!(say(&["explain", "mrege"]).status.code(), Some(2));
-    std::fs::write(folder.path().join("out/gen007.txt"), "changed").unwrap();
+    std::fs::write(folder.path().join("out/gen007.txt"), "something else").unwrap();
     assert!(text(&say(&["explain", "gen.6"])).contains("another size"));
     assert!(say(&["logs", "slow.0"]).status.success());
     let output = say(&["report"]);

@@ -63,7 +63,7 @@ pub(super) fn named(
     worker: Vec<OsString>,
 ) -> Result<Box<dyn Executor>, ProductionError> {
     match name {
-        "local" => Ok(Box::new(Local::new(state, size, worker)?)),
+        "local" => Ok(Box::new(Local::new(state, size, worker))),
         other => Err(ProductionError::Usage(format!("there is no executor '{other}'"))),
     }
 }

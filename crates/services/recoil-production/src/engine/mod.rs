@@ -191,7 +191,7 @@ pub fn run(
     drop(text);
     let mut engine = Engine::new(plan, state, executor, options, journal, memory, &reasons);
     drop(reasons);
-    engine.adopt();
+    engine.adopt()?;
     engine.keep_failed();
     let result = engine.work(cancel);
     engine.close(result)

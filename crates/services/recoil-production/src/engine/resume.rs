@@ -33,7 +33,7 @@ pub(super) fn settle(
             events.push(Event::End { result: Box::new(result) });
             continue;
         }
-        if executor.find_task(&step, task, attempt).is_some() {
+        if executor.find_task(&step, task, attempt)?.is_some() {
             continue;
         }
         let batch = executor.capabilities().arrays;
@@ -101,7 +101,7 @@ pub(super) fn forgive(plan: &Plan, memory: &Memory) -> Vec<Event> {
 
 impl Engine<'_> {
     /// Watches over tasks that are still with the batch system.
-    pub(super) fn adopt(&mut self) {
+    pub(super) fn adopt(&mut self) -> Result<()> {
         for (index, step) in self.plan.production.steps.iter().enumerate() {
             for (number, task) in self.plan.graph.tasks(index).enumerate() {
                 let Some(own) = self.memory.task(&step.id, number) else { continue };
@@ -110,12 +110,13 @@ impl Engine<'_> {
                 }
                 let attempt = own.attempt;
                 let known = self.memory.jobs.get(&own.token).map(|job| JobId(job.clone()));
-                if let Some(job) = self.executor.find_task(&step.id, number, attempt).or(known) {
+                if let Some(job) = self.executor.find_task(&step.id, number, attempt)?.or(known) {
                     self.leave_ready(task);
                     self.watch(job, &step.id, index, number, task, attempt);
                 }
             }
         }
+        Ok(())
     }
 
     /// Tasks that failed for good in a run that was not ended stay failed: its end comes first.

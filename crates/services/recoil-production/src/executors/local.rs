@@ -80,15 +80,14 @@ pub struct Local {
     results: Vec<TaskResult>,
     /// News of tasks that were cancelled before they began.
     dropped: Vec<TaskReport>,
+    /// Whether workers of earlier managers were looked for.
+    looked: bool,
 }
 
 impl Local {
     /// An executor of this size. `command` starts the program's task runner as a worker.
-    ///
-    /// # Errors
-    /// When the state directory cannot be read.
-    pub fn new(state: &StateDir, size: Size, command: Vec<OsString>) -> Result<Self> {
-        let mut own = Self {
+    pub fn new(state: &StateDir, size: Size, command: Vec<OsString>) -> Self {
+        Self {
             state: state.clone(),
             size,
             free: size,
@@ -101,9 +100,8 @@ impl Local {
             adopted: Vec::new(),
             results: Vec::new(),
             dropped: Vec::new(),
-        };
-        own.adopt()?;
-        Ok(own)
+            looked: false,
+        }
     }
 
     /// Looks for workers of earlier managers that still end their tasks.
@@ -313,9 +311,13 @@ impl Executor for Local {
         Ok(None)
     }
 
-    fn find_task(&mut self, step: &str, task: usize, attempt: u32) -> Option<JobId> {
+    fn find_task(&mut self, step: &str, task: usize, attempt: u32) -> Result<Option<JobId>> {
+        if !self.looked {
+            self.adopt()?;
+            self.looked = true;
+        }
         let same = |own: &Adopted| own.step == step && own.task == task && own.attempt == attempt;
-        self.adopted.iter().any(same).then(|| adopted_job(step, task, attempt))
+        Ok(self.adopted.iter().any(same).then(|| adopted_job(step, task, attempt)))
     }
 
     fn poll(&mut self, _jobs: &[Watched], wait: Duration) -> Result<Vec<TaskReport>> {

@@ -144,8 +144,11 @@ pub trait Executor {
     fn find(&mut self, token: &str) -> Result<Option<JobId>>;
 
     /// The job under which a task of a dead manager still runs, for executors that know single tasks.
-    fn find_task(&mut self, _step: &str, _task: usize, _attempt: u32) -> Option<JobId> {
-        None
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn find_task(&mut self, _step: &str, _task: usize, _attempt: u32) -> Result<Option<JobId>> {
+        Ok(None)
     }
 
     /// News of these jobs. Returns after `wait` at the latest, earlier if there is news. Tasks without news may be left

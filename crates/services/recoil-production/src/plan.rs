@@ -168,7 +168,7 @@ fn step_json(step: &Step, before: &[&str]) -> Json {
         let mut seen = std::collections::HashSet::new();
         list.retain(|path| seen.insert(path.clone()));
     }
-    let commands: Vec<Vec<Vec<String>>> = step.tasks.iter().map(|task| task_words(task)).collect();
+    let commands: Vec<Vec<Vec<String>>> = step.tasks.iter().map(task_words).collect();
     let command = commands.first().and_then(|task| task.first()).cloned().unwrap_or_default();
     let lines: Vec<String> = step.tasks.first().map(command_lines).unwrap_or_default();
     let mut entry = json!({

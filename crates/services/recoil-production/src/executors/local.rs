@@ -164,10 +164,10 @@ impl Local {
         let (sender, receiver) = channel();
         let read = move || {
             for line in lines.lines().map_while(std::result::Result::ok) {
-                if let Ok(answer) = serde_json::from_str(&line) {
-                    if sender.send(Message::Answer(answer)).is_err() {
-                        return;
-                    }
+                if let Ok(answer) = serde_json::from_str(&line)
+                    && sender.send(Message::Answer(answer)).is_err()
+                {
+                    return;
                 }
             }
             let _ = child.wait();

@@ -262,10 +262,10 @@ impl<'a> Draft<'a> {
                 fields.wrong(node, "conflict", format!("step {} has both '{first}' and '{second}'", self.id));
             }
         }
-        if kinds.first() != Some(&"stage") {
-            if let Some(node) = fields.node("config") {
-                fields.wrong(node, "unused-option", "'config' is read only with 'stage'");
-            }
+        if kinds.first() != Some(&"stage")
+            && let Some(node) = fields.node("config")
+        {
+            fields.wrong(node, "unused-option", "'config' is read only with 'stage'");
         }
         match kinds.first() {
             Some(&"stage") => fields.word("stage").map_or(Work::Nothing, Work::Stage),

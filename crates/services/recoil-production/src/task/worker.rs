@@ -16,6 +16,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Step, task and attempt of every request that is being worked on.
+type Running = HashMap<u64, (String, usize, u32)>;
+
 /// A line to the worker.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,7 +73,7 @@ pub fn serve(state: &StateDir) -> Result<()> {
         Supervisor::start(Arc::default()).map_err(ProductionError::file("start a thread for", state.path()))?;
     // the manager waits for this line before it relies on the lock
     answer("ready");
-    let running: Arc<Mutex<HashMap<u64, (String, usize, u32)>>> = Arc::default();
+    let running: Arc<Mutex<Running>> = Arc::default();
     for line in io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         match serde_json::from_str::<Request>(&line) {

@@ -1,5 +1,5 @@
 //! Scans: each point is what a run at that point gives, and steps that do not change are not repeated.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::needless_range_loop, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 

@@ -15,7 +15,7 @@ fn outcome(label: &str, n: usize) -> Outcome {
         };
         let r = 0.01 * ((i * 37 % 21) as f64 - 10.0);
         let response = Kinematics { energy: r, eta: 0.01 * r, phi: -0.01 * r, pt: r };
-        let clusters = if i % 10 == 0 { 2 } else { 1 };
+        let clusters = if i.is_multiple_of(10) { 2 } else { 1 };
         Comparison {
             particle: 0,
             truth,

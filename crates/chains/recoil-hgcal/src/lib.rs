@@ -7,6 +7,9 @@
 //! events, [`matching`], [`validate`] and [`study`] compare clusters with the generated particles.
 //! [`stages`] binds all of it to files.
 
+// units stand in brackets, as in [GeV]
+#![allow(rustdoc::broken_intra_doc_links)]
+
 pub mod baseline;
 pub mod chain;
 pub mod cluster;

@@ -175,11 +175,9 @@ impl Graph {
                         // the name itself and the directories above it
                         let mut end = Some(name.len());
                         while let Some(part) = end.and_then(|end| name.get(..end)) {
-                            if let Some(output) = by_key.get(part).and_then(|&index| written.get(index))
-                                && (part.len() == name.len() || output.directory)
-                            {
-                                tasks.extend(&output.tasks);
-                            }
+                            let output = by_key.get(part).and_then(|&index| written.get(index));
+                            let holds = |output: &&Written| part.len() == name.len() || output.directory;
+                            tasks.extend(output.filter(holds).into_iter().flat_map(|output| &output.tasks));
                             end = part.iter().rposition(|&byte| byte == 0).filter(|&end| end > 0);
                         }
                         let both = readers.get(&name);

@@ -118,7 +118,7 @@ fn timeline(bars: &[Bar], stages: &[String]) -> Section {
     for (index, group) in boxes.into_iter().enumerate().filter(|(_, group)| !group.is_empty()) {
         let (label, color) = match stages.get(index) {
             Some(name) => (name.clone(), Color::cycle(index, stages.len())),
-            None => ("failed tries".to_string(), Color(0xc0, 0x1c, 0x28)),
+            None => ("failed tries".to_string(), Color(60, 60, 60)),
         };
         panel = panel.add(Patches::new(group).fill(color).label(label));
     }
@@ -135,8 +135,14 @@ fn timeline(bars: &[Bar], stages: &[String]) -> Section {
     let note =
         if shown < bars.len() { format!(" The first {shown} of {} are shown.", bars.len()) } else { String::new() };
     Section::new("Timeline")
-        .figure(&Figure::new(panel).title("Timeline").size(900.0, 420.0), format!("Each bar is a try of a task.{note}"))
-        .figure(&Figure::new(load).title("Load").size(900.0, 300.0), "Tasks that ran at the same time.")
+        .figure(
+            &Figure::new(panel).title("Timeline").experiment("recoil", "Production").size(900.0, 420.0),
+            format!("Each bar is a try of a task.{note}"),
+        )
+        .figure(
+            &Figure::new(load).title("Load").experiment("recoil", "Production").size(900.0, 300.0),
+            "Tasks that ran at the same time.",
+        )
 }
 
 fn resources(plan: &Plan, status: &Status) -> Section {
@@ -207,7 +213,7 @@ fn graph(plan: &Plan) -> Section {
     let columns = rows.len().max(1) as f64;
     let height = rows.values().copied().max().unwrap_or(1) as f64;
     let mut panel = Panel::new("Depth", "").x_range(-0.6, columns - 0.4).y_range(-height - 0.7, -0.3);
-    let mut labels = Annotations::new().size(8.0);
+    let mut labels = Annotations::new().size(0.7);
     for (index, before) in edges.iter().enumerate() {
         for other in before {
             if let (Some(from), Some(to)) = (place.get(*other), place.get(index)) {
@@ -221,13 +227,13 @@ fn graph(plan: &Plan) -> Section {
     panel = panel.add(Patches::new(place.iter().map(|at| half(*at)).collect()).fill(Color(214, 228, 240)));
     for (name, [x, y]) in names.iter().zip(&place) {
         let short: String = name.chars().take(24).collect();
-        labels = labels.text(*x - 0.33, *y - 0.05, short.replace('_', "\\_"));
+        labels = labels.text(*x, *y, short.replace('_', "\\_"));
     }
     let size = ((columns * 190.0).clamp(600.0, 2400.0), (height * 42.0 + 120.0).clamp(260.0, 2400.0));
     let what = if steps.len() <= DRAWN { "steps" } else { "stages" };
     Section::new("Graph")
         .figure(
-            &Figure::new(panel.add(labels)).title("Graph").size(size.0, size.1),
+            &Figure::new(panel.add(labels)).title("Graph").experiment("recoil", "Production").size(size.0, size.1),
             format!("Who waits for whom, by {what}."),
         )
         .code(if steps.len() <= DRAWN { plan.mermaid() } else { String::new() })

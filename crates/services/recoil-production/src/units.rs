@@ -64,10 +64,11 @@ pub fn memory_text(bytes: u64) -> String {
     format!("{value:.digits$} {}", units.get(unit).unwrap_or(&""))
 }
 
-/// `2 d 03:00:00`-like text; below a minute with a tenth of a second.
+/// `2 d 03:00:00`-like text; below a minute with a tenth of a second, below a second with milliseconds.
 pub fn time_text(seconds: f64) -> String {
     if seconds < 60.0 {
-        return format!("{seconds:.1} s");
+        let digits = if seconds < 1.0 { 3 } else { 1 };
+        return format!("{seconds:.digits$} s");
     }
     let whole = seconds.round() as u64;
     let (days, clock) = (whole / 86400, whole % 86400);

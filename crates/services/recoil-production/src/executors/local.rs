@@ -3,7 +3,7 @@
 use super::{Capabilities, Ending, Executor, JobId, StepSubmission, TaskReport, TaskState, Watched};
 use crate::error::{ProductionError, Result};
 use crate::state::StateDir;
-use crate::task::worker::{Answer, Request, list_path};
+use crate::task::worker::{Answer, Attempt, Request, list_path};
 use crate::task::{TaskResult, TaskSpec};
 use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
@@ -113,7 +113,7 @@ impl Local {
             let number = name.strip_prefix("worker-").and_then(|name| name.strip_suffix(".lock"));
             let Some(process) = number.and_then(|number| number.parse::<u32>().ok()) else { continue };
             let (lock, list) = (entry.path(), list_path(&self.state, process));
-            let left: Vec<(String, usize, u32)> = loop {
+            let left: Vec<Attempt> = loop {
                 if !is_held(&lock) {
                     let _ = fs::remove_file(&lock);
                     let _ = fs::remove_file(&list);

@@ -262,9 +262,7 @@ impl<'a> Draft<'a> {
                 fields.wrong(node, "conflict", format!("step {} has both '{first}' and '{second}'", self.id));
             }
         }
-        if kinds.first() != Some(&"stage")
-            && let Some(node) = fields.node("config")
-        {
+        if let Some(node) = fields.node("config").filter(|_| kinds.first() != Some(&"stage")) {
             fields.wrong(node, "unused-option", "'config' is read only with 'stage'");
         }
         match kinds.first() {

@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Step, task and attempt of every request that is being worked on.
-type Running = HashMap<u64, (String, usize, u32)>;
+/// Step, number and try of a task.
+pub type Attempt = (String, usize, u32);
 
 /// A line to the worker.
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub fn serve(state: &StateDir) -> Result<()> {
         Supervisor::start(Arc::default()).map_err(ProductionError::file("start a thread for", state.path()))?;
     // the manager waits for this line before it relies on the lock
     answer("ready");
-    let running: Arc<Mutex<Running>> = Arc::default();
+    let running: Arc<Mutex<HashMap<u64, Attempt>>> = Arc::default();
     for line in io::stdin().lock().lines() {
         let Ok(line) = line else { break };
         match serde_json::from_str::<Request>(&line) {
@@ -96,7 +96,7 @@ pub fn serve(state: &StateDir) -> Result<()> {
             Err(_) => {}
         }
     }
-    let mut left: Vec<(String, usize, u32)> = lock_of(&running).values().cloned().collect();
+    let mut left: Vec<Attempt> = lock_of(&running).values().cloned().collect();
     left.sort();
     let list = list_path(state, process);
     write_atomic(&list, &serde_json::to_vec(&left).unwrap_or_default(), false)?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What every task runs: notes its beginning and end in side files, and misbehaves as its kind says.
 const WORK: &str = r#"
@@ -102,6 +102,22 @@ fn processes(folder: &Path, word: &str) -> Vec<String> {
     found
 }
 
+fn spawn(folder: &Path) -> std::process::Child {
+    recoil().args(run_arguments(folder)).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// All outputs are there, nothing else is, and each task was done once.
+fn assert_same(expected: &BTreeMap<String, Vec<u8>>, folder: &Path) {
+    let found = outputs(folder);
+    let names: Vec<&String> = expected.keys().chain(found.keys()).collect();
+    let differing: Vec<_> = names.into_iter().filter(|name| found.get(*name) != expected.get(*name)).collect();
+    assert_eq!(differing, Vec::<&String>::new());
+    let counts = done_counts(folder);
+    let repeated: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
+    assert_eq!(repeated, [], "finished tasks ran again");
+    assert_eq!(counts.len(), 295);
+}
+
 #[test]
 fn managers_and_workers_may_die_at_any_moment() {
     let calm = world();
@@ -111,33 +127,44 @@ fn managers_and_workers_may_die_at_any_moment() {
     assert_eq!(expected.len(), 295);
 
     let kills: u64 = std::env::var("RECOIL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
-    let wild = world();
-    let mut killed_running = 0;
-    for kill in 0..kills {
-        let mut manager =
-            recoil().args(run_arguments(wild.path())).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut wild = world();
+    let (mut killed, mut runs) = (0, 0);
+    loop {
+        let mut manager = spawn(wild.path());
         // spread over the run without a clock or a random generator
-        std::thread::sleep(Duration::from_millis(60 + (kill * 137) % 700));
-        let died = manager.try_wait().unwrap().is_some();
-        killed_running += u64::from(!died);
+        let until = Instant::now() + Duration::from_millis(15 + (runs * 137) % 450);
+        runs += 1;
+        let ended = loop {
+            match manager.try_wait().unwrap() {
+                None if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+                ended => break ended,
+            }
+        };
+        if let Some(status) = ended {
+            assert_eq!(status.code(), Some(0));
+            assert_same(&expected, wild.path());
+            if killed >= kills {
+                break;
+            }
+            wild = world();
+            continue;
+        }
+        if killed >= kills {
+            // enough: this one may end
+            assert_eq!(manager.wait().unwrap().code(), Some(0));
+            assert_same(&expected, wild.path());
+            break;
+        }
         manager.kill().unwrap();
         manager.wait().unwrap();
-        if kill % 4 == 3 {
+        killed += 1;
+        if killed % 4 == 3 {
             for worker in processes(wild.path(), "--worker") {
                 let _ = Command::new("kill").args(["-9", &worker]).status();
             }
         }
     }
-    let output = recoil().args(run_arguments(wild.path())).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    println!("{killed_running} of {kills} managers were killed while they ran");
-    assert!(killed_running * 2 > kills);
-    let found = outputs(wild.path());
-    let differing: Vec<&String> = expected.keys().filter(|name| found.get(*name) != expected.get(*name)).collect();
-    assert!(differing.is_empty() && found.len() == expected.len(), "{differing:?}, {} files", found.len());
-    let repeated: Vec<_> = done_counts(wild.path()).into_iter().filter(|(_, count)| *count != 1).collect();
-    assert_eq!(repeated, [], "finished tasks ran again");
-    assert_eq!(done_counts(wild.path()).len(), 295);
+    println!("{killed} managers were killed while they ran");
 
     let output = recoil().args(["production", "status", "--json"]).arg(wild.path()).output().unwrap();
     let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -148,8 +175,7 @@ fn managers_and_workers_may_die_at_any_moment() {
 fn a_task_runs_once_however_often_the_manager_dies() {
     let wild = world();
     for kill in 0..8_u64 {
-        let mut manager =
-            recoil().args(run_arguments(wild.path())).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut manager = spawn(wild.path());
         std::thread::sleep(Duration::from_millis(80 + kill * 61));
         manager.kill().unwrap();
         manager.wait().unwrap();

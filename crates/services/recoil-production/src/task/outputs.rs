@@ -36,12 +36,10 @@ impl<'a> Staged<'a> {
         let mut homes = Vec::with_capacity(outputs.len());
         for (output, named) in outputs.iter().zip(&named) {
             let own = home(output, spec, attempt);
+            // an attempt may have ended before it came this far, so a gap does not mean that nothing is behind it
             for old in (1..=attempt).rev().take(20) {
-                match fs::remove_dir_all(home(output, spec, old)) {
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound && old != attempt => break,
-                    // homes that cannot be removed show when the own one cannot be made
-                    _ => {}
-                }
+                // homes that cannot be removed show when the own one cannot be made
+                let _ = fs::remove_dir_all(home(output, spec, old));
             }
             let directory = own.parent().unwrap_or(Path::new("."));
             fs::create_dir_all(directory).map_err(ProductionError::file("create the directory", directory))?;

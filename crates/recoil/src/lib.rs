@@ -32,11 +32,14 @@ pub struct Group {
 }
 
 /// The groups in the order of the help.
-pub const GROUPS: &[Group] = &[Group { name: "hgcal", about: "CMS HGCAL Level-1 trigger" }];
+pub const GROUPS: &[Group] = &[
+    Group { name: "hgcal", about: "CMS HGCAL Level-1 trigger" },
+    Group { name: "econt", about: "ECON-T front end of the HGCAL trigger" },
+];
 
 /// All stages of all chains.
 pub fn stages() -> Vec<Box<dyn AnyStage>> {
-    recoil_hgcal::stages::all()
+    [recoil_hgcal::stages::all(), recoil_econt::stages::all()].into_iter().flatten().collect()
 }
 
 /// All stages by name.

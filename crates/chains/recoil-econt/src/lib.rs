@@ -1,0 +1,31 @@
+//! The ECON-T front end of the CMS HGCAL trigger
+//!
+//! A silicon wafer of the calorimeter feeds the charges of 48 trigger cells to the trigger at every bunch crossing, 25 ns
+//! apart; a chip, the ECON-T, has to squeeze them into a few 32-bit words. It can send the cells above a threshold, the
+//! largest ones (best choice), sums of neighbours (super trigger cells), all of them on more links (repeater), or the
+//! latent numbers of a small neural network.
+//!
+//! * [`emulator`] is the chip in integers, from the input links to the output links, bit for bit.
+//! * [`data`] reads tables of charges in every form that they have taken; [`wafer`] knows where the cells are, and
+//!   [`simulate`] makes realistic wafers from a seed.
+//! * [`stages`] binds all of it to files.
+//!
+//! ```
+//! use recoil_econt::simulate::{WaferConfig, wafer};
+//! use recoil_stage::Seed;
+//!
+//! let made = wafer(&WaferConfig::default(), Seed::new(1), 0);
+//! assert!(made.charges.iter().any(|&charge| charge > 0));
+//! ```
+
+// units stand in brackets, as in [counts]
+#![allow(rustdoc::broken_intra_doc_links)]
+
+pub mod data;
+pub mod emulator;
+pub mod error;
+pub mod simulate;
+pub mod stages;
+pub mod wafer;
+
+pub use error::{EcontError, Result};

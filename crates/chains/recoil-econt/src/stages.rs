@@ -1,0 +1,27 @@
+//! The chain's steps bound to files and configuration.
+
+pub mod output;
+pub mod simulate;
+
+use recoil_stage::AnyStage;
+
+use crate::error::EcontError;
+
+/// File formats that tables are read from.
+pub const TABLES: &[&str] = &["parquet", "csv", "csv.gz", "root", "npy", "npz"];
+
+/// All stages of this file's folder, in the order of the chain.
+pub fn all() -> Vec<Box<dyn AnyStage>> {
+    vec![Box::new(simulate::Simulate)]
+}
+
+/// What the check of a configuration found, as the configuration reader wants it, its keys being part `prefix` of the
+/// stage's.
+pub(crate) fn problems_in<T>(prefix: &str, checked: Result<T, EcontError>) -> Vec<recoil_stage::Problem> {
+    match checked {
+        Ok(_) => Vec::new(),
+        Err(EcontError::Config { key, reason }) if prefix.is_empty() => vec![recoil_stage::Problem::new(key, reason)],
+        Err(EcontError::Config { key, reason }) => vec![recoil_stage::Problem::new(format!("{prefix}.{key}"), reason)],
+        Err(other) => vec![recoil_stage::Problem::new(prefix, other.to_string())],
+    }
+}

@@ -1,11 +1,30 @@
 //! The chip in integers: every block from the input links to the output links, bit for bit.
 //!
-//! Pure functions on arrays of one wafer and bunch crossing. [`float`] is the number format of all charges.
+//! Pure functions on arrays of one wafer and bunch crossing, in the order of the chip's data path:
+//!
+//! ```text
+//! link ──► multiplexer ──► float to fixed ──► calibration ─┬─► threshold      ─┐
+//! (link)                   (calibration)                   ├─► best_choice     │
+//!                                                          ├─► super_cells     ├─► formatter ──► buffer
+//!                                                          ├─► repeater        │
+//!                                                          └─► autoencoder    ─┘
+//! ```
+//!
+//! [`float`] is the number format of all charges, [`registers`] what can be set, [`allocation`] how many output links a
+//! module has.
 
+pub mod allocation;
+pub mod autoencoder;
+pub mod best_choice;
+pub mod buffer;
+pub mod calibration;
 pub mod float;
+pub mod formatter;
+pub mod frame;
+pub mod link;
+pub mod registers;
+pub mod repeater;
+pub mod super_cells;
+pub mod threshold;
 
-/// Calibration register of a trigger cell at this pseudorapidity: 2^11 / cosh(eta), rounded, in 12 bits.
-pub fn calibration_value(eta: f64) -> u32 {
-    let value = (2048.0 / eta.cosh()).round();
-    if value.is_finite() { value.clamp(0.0, 4095.0) as u32 } else { 0 }
-}
+pub use registers::{Density, Registers};

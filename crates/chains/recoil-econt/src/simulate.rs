@@ -113,7 +113,7 @@ fn attempt(config: &WaferConfig, rng: &mut recoil_stage::seed::Rng) -> Simulated
         spread(&mut energies, centre, 0.9, 0.7 * charge);
         spread(&mut energies, centre, 2.2, 0.3 * charge);
     }
-    let calibration = crate::emulator::calibration_value(eta);
+    let calibration = crate::emulator::calibration::calibration_value(eta);
     let charges = energies.map(|energy| {
         let measured = energy * log_normal(rng, 0.1);
         let raw = if measured < 6.0 { 0 } else { measured.min(f64::from(crate::data::LARGEST_CHARGE)) as u32 };

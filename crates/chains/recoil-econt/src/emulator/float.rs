@@ -111,6 +111,16 @@ impl CompressedFloat {
     }
 }
 
+/// The charge that a code stands for when `drop` bits were lost before encoding, with half of what was lost. A zero code is
+/// a cell without charge, not half of the lost bits.
+pub fn restored(format: CompressedFloat, code: u32, drop: u32) -> u32 {
+    if code == 0 {
+        return 0;
+    }
+    let dropped = CompressedFloat { drop: format.drop + drop, ..format };
+    u32::try_from(dropped.decode(code, Fraction::Middle)).unwrap_or(u32::MAX)
+}
+
 const fn at_most(value: u32, limit: u32) -> u32 {
     if value < limit { value } else { limit }
 }

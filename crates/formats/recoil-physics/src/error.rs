@@ -59,6 +59,14 @@ pub enum Error {
     /// More points than a 32-bit label can number.
     #[error("{0} points are more than the {max} that labels can number", max = i32::MAX)]
     TooMany(usize),
+    /// A method that should end did not.
+    #[error("{what} did not end within {steps} steps")]
+    NoConvergence {
+        /// the method
+        what: &'static str,
+        /// steps allowed
+        steps: usize,
+    },
     /// Batch offsets do not cut the points into consecutive groups.
     #[error("batch offset {position} is {value}: offsets must rise from 0 to the {points} points")]
     Offsets {

@@ -1,4 +1,4 @@
-//! Formulas of the field that need no detector: angles, geometry, particles, density clustering.
+//! Formulas of the field that need no detector: angles, geometry, particles, density clustering, optimal transport.
 
 pub mod angle;
 pub mod clue;
@@ -6,5 +6,6 @@ mod error;
 pub mod hexagon;
 pub mod momentum;
 pub mod particle;
+pub mod transport;
 
 pub use error::{Error, Result};

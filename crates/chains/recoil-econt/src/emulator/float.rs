@@ -99,7 +99,7 @@ impl CompressedFloat {
     pub const fn decode(self, code: u32, fraction: Fraction) -> u64 {
         let code = code & self.largest();
         let (exponent, mantissa) = (code >> self.mantissa_bits, (code & ((1 << self.mantissa_bits) - 1)) as u64);
-        let shift = if exponent > 1 { exponent - 1 } else { 0 };
+        let shift = exponent.saturating_sub(1);
         let kept = if exponent > 0 { mantissa + (1 << self.mantissa_bits) } else { mantissa };
         let lost = self.drop + shift;
         let rest = match fraction {

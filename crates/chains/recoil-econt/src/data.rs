@@ -5,6 +5,7 @@
 
 pub mod calq;
 pub mod columns;
+pub mod prepare;
 
 pub use crate::wafer::CELLS;
 pub use calq::{CalqReader, ChargeReader, WaferBatch, read_wafers};

@@ -84,6 +84,9 @@ pub enum EcontError {
         /// Cause.
         source: arrow_schema::ArrowError,
     },
+    /// A statistic that cannot be computed.
+    #[error(transparent)]
+    Stats(#[from] recoil_stats::StatsError),
     /// A quantity that cannot be computed.
     #[error(transparent)]
     Physics(#[from] recoil_physics::Error),

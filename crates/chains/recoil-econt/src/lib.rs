@@ -8,6 +8,8 @@
 //! * [`emulator`] is the chip in integers, from the input links to the output links, bit for bit.
 //! * [`data`] reads tables of charges in every form that they have taken; [`wafer`] knows where the cells are, and
 //!   [`simulate`] makes realistic wafers from a seed.
+//! * [`arrangement`] makes images of wafers, as networks see them, and [`metrics`] tells how far a transmitted wafer is from
+//!   the true one; [`transmission`] is what reaches the back end.
 //! * [`stages`] binds all of it to files.
 //!
 //! ```
@@ -21,11 +23,14 @@
 // units stand in brackets, as in [counts]
 #![allow(rustdoc::broken_intra_doc_links)]
 
+pub mod arrangement;
 pub mod data;
 pub mod emulator;
 pub mod error;
+pub mod metrics;
 pub mod simulate;
 pub mod stages;
+pub mod transmission;
 pub mod wafer;
 
 pub use error::{EcontError, Result};

@@ -4,5 +4,8 @@
 
 mod blocks;
 mod frames;
+mod images;
+mod metrics;
 mod numbers;
 mod table;
+mod transmission;

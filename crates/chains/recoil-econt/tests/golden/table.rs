@@ -27,10 +27,6 @@ impl Table {
         self.columns[0].len()
     }
 
-    pub fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|known| known == name)
-    }
-
     pub fn column(&self, name: &str) -> &[f64] {
         let place = self.names.iter().position(|known| known == name).unwrap_or_else(|| panic!("no column {name}"));
         &self.columns[place]

@@ -57,7 +57,8 @@ impl Transport {
         check("demand", demand)?;
         check("cost", cost)?;
         let (given, wanted): (f64, f64) = (supply.iter().sum(), demand.iter().sum());
-        if !((given - wanted).abs() <= 1e-9 * given.max(wanted)) {
+        let apart = (given - wanted).abs();
+        if apart > 1e-9 * given.max(wanted) || !apart.is_finite() {
             let (name, value) = ("sum of the demands".to_owned(), wanted);
             return Err(Error::Parameter { name, value, wanted: "the sum of the supplies" });
         }

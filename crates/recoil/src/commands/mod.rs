@@ -3,6 +3,7 @@
 mod completions;
 mod config;
 mod man;
+mod nn;
 mod production;
 mod reference;
 mod table;
@@ -23,6 +24,7 @@ pub(crate) const BUILTINS: &[Builtin] = &[
     Builtin { command: workflow::demo_command, run: workflow::demo },
     Builtin { command: workflow::command, run: workflow::run },
     Builtin { command: table::command, run: table::run },
+    Builtin { command: nn::command, run: nn::run },
     Builtin { command: production::command, run: production::run },
     Builtin { command: config::config_command, run: config::config },
     Builtin { command: config::schema_command, run: config::schema },

@@ -1,0 +1,269 @@
+//! Training: epochs of steps over shuffled samples, with validation, a schedule, early stopping and checkpoints.
+
+mod checkpoint;
+mod parts;
+mod schedule;
+
+use crate::error::{NnError, Result};
+use crate::loss::Loss;
+use crate::network::Network;
+use crate::optimise::{Memory, Optimiser};
+use crate::parameters::Parameters;
+use crate::pass::Weights;
+use parts::Parts;
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+pub use schedule::{EarlyStopping, Schedule};
+
+/// Settings of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes through the training samples.
+    #[schemars(range(min = 1))]
+    pub epochs: usize,
+    /// Samples of a step.
+    #[schemars(range(min = 1))]
+    pub batch_size: usize,
+    /// Rule of the steps: `adam`, `adam_w`, `lamb` or `sgd` with their settings.
+    pub optimiser: Optimiser,
+    /// How the learning rate changes: `constant`, `step`, `exponential`, `cosine` or `plateau`.
+    pub schedule: Schedule,
+    /// When to stop before the last epoch.
+    pub early_stopping: EarlyStopping,
+    /// Whether samples come in another order in each epoch.
+    pub shuffle: bool,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 100,
+            batch_size: 500,
+            optimiser: Optimiser::default(),
+            schedule: Schedule::default(),
+            early_stopping: EarlyStopping::default(),
+            shuffle: true,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Refuses settings outside of their domains.
+    ///
+    /// # Errors
+    /// The first such setting.
+    pub fn check(&self) -> Result<()> {
+        for (key, value) in [("epochs", self.epochs), ("batch_size", self.batch_size)] {
+            if value == 0 {
+                return Err(NnError::Setting { key, value: "0".into(), message: "at least 1 is needed" });
+            }
+        }
+        self.optimiser.check()?;
+        self.schedule.check()
+    }
+}
+
+/// Samples to learn from: row-major tables with one row per sample.
+#[derive(Clone, Debug)]
+pub struct Samples<'a> {
+    /// A table for each input of the network.
+    pub inputs: Vec<&'a [f32]>,
+    /// What the loss compares with.
+    pub target: &'a [f32],
+    /// Weight of each sample in the loss; without, 1.
+    pub weights: Option<&'a [f32]>,
+}
+
+impl Samples<'_> {
+    /// Number of samples, after checking all lengths.
+    fn rows(&self, network: &Network, loss: &dyn Loss) -> Result<usize> {
+        let rows = crate::predict::rows(network, &self.inputs)?;
+        let expected = rows * loss.target_len(network.output_len());
+        if self.target.len() != expected {
+            return Err(NnError::Length { what: "target".into(), found: self.target.len(), expected });
+        }
+        match self.weights {
+            Some(weights) if weights.len() != rows => {
+                Err(NnError::Length { what: "weights of samples".into(), found: weights.len(), expected: rows })
+            }
+            _ => Ok(rows),
+        }
+    }
+}
+
+/// What happened in an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Its number, from 1.
+    pub epoch: usize,
+    /// Mean loss of the training samples, each at the parameters of its step.
+    pub loss: f64,
+    /// Mean loss of the validation samples at the end, if there are any.
+    pub validation: Option<f64>,
+    /// Learning rate of the last step.
+    pub rate: f32,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+impl EpochRecord {
+    /// The loss by which epochs are compared.
+    pub fn judged(&self) -> f64 {
+        self.validation.unwrap_or(self.loss)
+    }
+}
+
+/// A training under way.
+pub struct Trainer<'a> {
+    network: &'a Network,
+    loss: &'a dyn Loss,
+    config: TrainConfig,
+    seed: u64,
+    parameters: Parameters,
+    memory: Memory,
+    history: Vec<EpochRecord>,
+    best: Option<Vec<f32>>,
+    weights: Weights,
+    parts: Parts,
+}
+
+impl<'a> Trainer<'a> {
+    /// A training from these parameters on.
+    ///
+    /// # Errors
+    /// Settings outside of their domains.
+    pub fn new(
+        network: &'a Network,
+        loss: &'a dyn Loss,
+        config: &TrainConfig,
+        parameters: Parameters,
+        seed: u64,
+    ) -> Result<Self> {
+        config.check()?;
+        let weights = Weights::new(network, &parameters);
+        Ok(Self {
+            network,
+            loss,
+            config: config.clone(),
+            seed,
+            memory: Memory::new(parameters.values.len()),
+            history: Vec::new(),
+            best: None,
+            weights,
+            parts: Parts::new(network, config.batch_size),
+            parameters,
+        })
+    }
+
+    /// The parameters after the last epoch.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The parameters to use: those of the best epoch if the settings ask for it, otherwise the last.
+    pub fn result(&self) -> Parameters {
+        let mut parameters = self.parameters.clone();
+        if let Some(best) = self.best.as_ref().filter(|_| self.config.early_stopping.restore_best) {
+            parameters.values.clone_from(best);
+        }
+        parameters
+    }
+
+    /// All epochs so far.
+    pub fn history(&self) -> &[EpochRecord] {
+        &self.history
+    }
+
+    /// Whether there is nothing left to do.
+    pub fn finished(&self) -> bool {
+        self.history.len() >= self.config.epochs || self.config.early_stopping.stops(&self.history)
+    }
+
+    /// Runs epochs until the end, or until `observer` says to stop; it is told every epoch.
+    ///
+    /// # Errors
+    /// Samples that do not fit, or a loss that is not a finite number.
+    pub fn run(
+        &mut self,
+        training: &Samples<'_>,
+        validation: Option<&Samples<'_>>,
+        mut observer: impl FnMut(&Self, &EpochRecord) -> ControlFlow<()>,
+    ) -> Result<()> {
+        while !self.finished() {
+            let record = self.epoch(training, validation)?;
+            if observer(self, &record).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One pass through the training samples, then the loss of the validation samples.
+    ///
+    /// # Errors
+    /// Samples that do not fit, or a loss that is not a finite number.
+    pub fn epoch(&mut self, training: &Samples<'_>, validation: Option<&Samples<'_>>) -> Result<EpochRecord> {
+        let start = Instant::now();
+        let rows = training.rows(self.network, self.loss)?;
+        let epoch = self.history.len();
+        let order = self.order(rows, epoch);
+        let steps = rows.div_ceil(self.config.batch_size);
+        let (mut total, mut factor) = (0.0, 1.0);
+        for (step, rows) in order.chunks(self.config.batch_size).enumerate() {
+            let progress = epoch as f64 + step as f64 / steps as f64;
+            factor = self.config.schedule.factor(progress, self.config.epochs, &self.history);
+            let loss = self.parts.step(self.network, &self.weights, self.loss, training, rows);
+            if !loss.is_finite() {
+                return Err(NnError::Diverged { epoch: epoch + 1, step: step + 1 });
+            }
+            total += loss * rows.len() as f64;
+            self.config.optimiser.step(&mut self.parameters, self.parts.gradient(), &mut self.memory, factor);
+            self.parts.update_averages(self.network, &mut self.parameters);
+            self.weights.update(self.network, &self.parameters);
+        }
+        let validation = validation.map(|samples| self.evaluate(samples)).transpose()?;
+        let record = EpochRecord {
+            epoch: epoch + 1,
+            loss: total / rows.max(1) as f64,
+            validation,
+            rate: self.config.optimiser.rate() * factor,
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        self.history.push(record.clone());
+        let stopping = &self.config.early_stopping;
+        if stopping.restore_best && stopping.best(&self.history) == Some(epoch) {
+            self.best = Some(self.parameters.values.clone());
+        }
+        Ok(record)
+    }
+
+    /// Mean loss of some samples at the present parameters.
+    ///
+    /// # Errors
+    /// Samples that do not fit.
+    pub fn evaluate(&mut self, samples: &Samples<'_>) -> Result<f64> {
+        let rows = samples.rows(self.network, self.loss)?;
+        let order: Vec<u32> = (0..rows as u32).collect();
+        Ok(self.parts.evaluate(self.network, &self.weights, self.loss, samples, &order))
+    }
+
+    /// The order of the samples in an epoch: a function of the seed and the epoch alone.
+    fn order(&self, rows: usize, epoch: usize) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..rows as u32).collect();
+        if self.config.shuffle {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+            rng.set_stream(epoch as u64);
+            for left in (1..order.len()).rev() {
+                let other = (u128::from(rng.next_u64()) * (left as u128 + 1)) >> 64;
+                order.swap(left, other as usize);
+            }
+        }
+        order
+    }
+}

@@ -31,26 +31,33 @@ except ImportError:
     sys.exit("this test needs the Python package xxhash")
 
 DIGESTS_OUT = open(os.environ["DIGESTS_OUT"], "w") if "DIGESTS_OUT" in os.environ else None
-JUDGED = ["number", "fixed", "counted", "vector", "nested", "string"]
+JUDGED = ["number", "fixed", "counted", "vector", "nested", "string", "field"]
 
 
-def canonical(layout, out):
-    """Little-endian bytes of the values: counts (i64) before the content of lists and strings."""
+def canonical(layout, out, numbers=None, singles=False):
+    """Little-endian bytes of the values: counts (i64) before the content of lists and strings.
+
+    Numbers are converted to the type `numbers` if it is given; with `singles` an option counts as a list of up to one.
+    """
+    if layout.is_option and singles:
+        index = np.asarray(layout.to_IndexedOptionArray64().index.data)
+        out.append((index >= 0).astype("<i8").tobytes())
     if layout.is_option or layout.is_indexed:
         layout = layout.project()
     if layout.is_record:
         for content in layout.contents:
-            canonical(content[: len(layout)], out)
+            canonical(content[: len(layout)], out, numbers, singles)
     elif layout.is_numpy:
         data = np.ascontiguousarray(layout.to_NumpyArray().data if hasattr(layout, "to_NumpyArray") else layout.data)
-        out.append(data.astype(data.dtype.newbyteorder("<"), copy=False).tobytes())
+        kind = np.dtype(numbers or data.dtype)
+        out.append(data.astype(kind.newbyteorder("<"), copy=False).tobytes())
     elif layout.is_regular:
-        canonical(layout.content[: len(layout) * layout.size], out)
+        canonical(layout.content[: len(layout) * layout.size], out, numbers, singles)
     elif layout.is_list:
         packed = layout.to_ListOffsetArray64(True)
         offsets = np.asarray(packed.offsets.data)
         out.append(np.diff(offsets).astype("<i8").tobytes())
-        canonical(packed.content[: offsets[-1]], out)
+        canonical(packed.content[: offsets[-1]], out, numbers, singles)
     elif layout.is_unknown:
         pass
     else:
@@ -88,6 +95,61 @@ def ours(program, path):
     return found
 
 
+PRIMS = {"f32": "<f4", "f64": "<f8"} | {f"{kind[0]}{8 * size}": f"<{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)}
+
+
+def compare_ntuple(path, name, ntuple, mine, table, report):
+    """Every field that holds values; those that uproot cannot read are counted only."""
+    if (name, None) in mine:
+        report(f"NTUPLE {path}:{name}: {mine[name, None]['error']}")
+        table["tree", "differs"] += 1
+        return
+    table["tree", "equal"] += 1
+    for key in ntuple.keys(recursive=True):
+        row = mine.pop((name, key), None)
+        try:
+            layout = ak.to_layout(ntuple[key].array())
+            if ntuple[key].typename == "double" and layout.dtype == "float32":
+                layout = ak.to_layout(by_root(path, name, key))
+        except Exception as error:
+            table["uproot fails", type(error).__name__] += 1
+            continue
+        if layout.is_union or record_below(layout):
+            continue
+        if row is None or row["error"]:
+            report(f"MISSING {path}:{name}/{key}: {row and row['error']}")
+            table["field", "differs"] += 1
+            continue
+        out = []
+        last = row["type"].replace("list<", "").replace(">", "").replace("[", "").split(";")[0]
+        canonical(layout, out, PRIMS.get(last), True)
+        data = b"".join(out)
+        if DIGESTS_OUT:
+            print(path.name, name, key, digest(data), sep="\t", file=DIGESTS_OUT)
+        if row["digest"] == digest(data):
+            table["field", "equal"] += 1
+        else:
+            report(f"DIFFERS {path}:{name}/{key}: {row['type']}, {row['bytes']} bytes; uproot {layout.form.type}, {len(data)} bytes")
+            table["field", "differs"] += 1
+    for (tree, key), row in mine.items():
+        if tree == name and not row["error"]:
+            report(f"UNKNOWN to uproot {path}:{name}/{key}: {row['type']}")
+            table["field", "differs"] += 1
+
+
+def by_root(path, name, key):
+    """Values that ROOT reads: uproot gives quantised doubles in single precision."""
+    import ROOT
+
+    return ROOT.RDataFrame(name.split(";")[0], str(path)).AsNumpy([key])[key]
+
+
+def record_below(layout):
+    while layout.is_list or layout.is_option or layout.is_indexed:
+        layout = layout.content
+    return layout.is_record or layout.is_union
+
+
 def compare(program, path, table, report):
     mine = ours(program, path)
     if ("", None) in mine:
@@ -97,6 +159,8 @@ def compare(program, path, table, report):
     table["file", "equal"] += 1
     with uproot.open(path) as file:
         for name, classname in file.classnames(recursive=True).items():
+            if classname == "ROOT::RNTuple":
+                compare_ntuple(path, name, file[name], mine, table, report)
             if not classname.startswith(("TTree", "TNtuple", "TChain")):
                 continue
             try:

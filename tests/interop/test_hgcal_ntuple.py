@@ -1,4 +1,4 @@
-"""The trigger chain finds the same clusters in an ntuple that uproot wrote as in the Parquet table."""
+"""The trigger chain finds the same clusters in a tree and in an RNTuple that uproot wrote as in the Parquet table."""
 
 import os
 import pathlib
@@ -31,15 +31,18 @@ def test_same_clusters(tmp_path):
     with uproot.recreate(tmp_path / "ntuple.root") as file:
         types = {k: v.dtype if isinstance(v, np.ndarray) else v.type.content for k, v in branches.items()}
         file.mkdir(TREE).mktree("HGCalTriggerNtuple", types).extend(branches)
+    with uproot.recreate(tmp_path / "rntuple.root") as file:
+        file[f"{TREE}/HGCalTriggerNtuple"] = branches
     cells.drop(columns="sample").to_parquet(tmp_path / "cells.parquet")
 
     clusters, cells_of = run(tmp_path / "cells.parquet", tmp_path / "from_parquet")
-    clusters_root, cells_of_root = run(tmp_path / "ntuple.root", tmp_path / "from_root")
     assert len(clusters) > 50
-    for column in ["event", "seed_idx", "en", "pt", "eta", "phi"]:
-        np.testing.assert_array_equal(clusters[column], clusters_root[column])
-    for column in ["event", "seed_idx", "tc_layer", "tc_wu", "tc_wv", "tc_cu", "tc_cv"]:
-        np.testing.assert_array_equal(cells_of[column], cells_of_root[column])
+    for kind in ["ntuple", "rntuple"]:
+        clusters_root, cells_of_root = run(tmp_path / f"{kind}.root", tmp_path / f"from_{kind}")
+        for column in ["event", "seed_idx", "en", "pt", "eta", "phi"]:
+            np.testing.assert_array_equal(clusters[column], clusters_root[column])
+        for column in ["event", "seed_idx", "tc_layer", "tc_wu", "tc_wv", "tc_cu", "tc_cv"]:
+            np.testing.assert_array_equal(cells_of[column], cells_of_root[column])
 
     golden = pd.read_parquet(GOLDEN / "clusters.parquet")
     golden = golden[(golden["sample"] == "pu0") & (golden["kernel"] == "default") & (golden["seed_window"] == 1)]

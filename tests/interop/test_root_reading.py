@@ -23,6 +23,11 @@ def test_corpus_of_many_layouts(tmp_path):
     compare(tmp_path)
 
 
+def test_ntuples_of_many_kinds(tmp_path):
+    subprocess.run([sys.executable, HERE / "make_ntuples.py", tmp_path], check=True, timeout=1200, capture_output=True)
+    compare(tmp_path)
+
+
 @pytest.mark.skipif("RECOIL_REALDATA" not in os.environ, reason="RECOIL_REALDATA names no folder: files from the wild are NOT tested")
 def test_files_from_the_wild():
     compare(os.environ["RECOIL_REALDATA"])

@@ -49,6 +49,35 @@ fn schema_and_ls_tell_what_is_there() {
 }
 
 #[test]
+fn an_rntuple_is_read_as_a_tree_is() {
+    let root = |name: &str| Path::new(&sample("")).join("../root").join(name).to_str().unwrap().to_owned();
+    let file = root("ntuple_projected.root");
+    let objects = parsed(&["table", "ls", &file, "--json"]);
+    assert_eq!(objects["objects"][0]["class"], "ROOT::RNTuple");
+    assert_eq!((&objects["objects"][0]["name"], &objects["objects"][0]["rows"]), (&json!("Events"), &json!(120)));
+    let schema = parsed(&["table", "schema", &file, "--json"]);
+    let column =
+        |name: &str| schema["columns"].as_array().unwrap().iter().find(|c| c["name"] == name).cloned().unwrap();
+    assert_eq!(column("Muon.pt")["type"], "list<float32>");
+    assert_eq!(column("Muon.pt")["doc"], "transverse momentum");
+    assert_eq!(column("Muon.ids")["type"], "list<list<uint8>>");
+    let words =
+        ["--columns", "run,nMuon,Muon.charge", "--where", "max(Muon_pt) > 21.4 and run < 60", "-n", "20", "--json"];
+    let rows = parsed(&[&["table", "show", &file], &words[..]].concat());
+    assert_eq!(rows["rows"][0], json!({"run": 39, "nMuon": 3, "Muon.charge": [1, -1, 1]}));
+    assert_eq!(rows["rows"].as_array().unwrap().len(), 15);
+
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("nested.parquet");
+    let done = recoil(&["table", "convert", &root("ntuple_nested.root"), text(&table)]);
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success() && told.contains("variant") && !told.contains("group of fields"), "{told}");
+    let direct =
+        out(&["table", "show", &root("ntuple_nested.root:dir/n"), "-n", "60", "--columns", "vvs,events.label,opt"]);
+    assert_eq!(out(&["table", "show", text(&table), "-n", "60", "--columns", "vvs,events.label,opt"]), direct);
+}
+
+#[test]
 fn rows_are_shown_as_text_and_as_json() {
     let file = sample("zstd.parquet");
     let shown = out(&["table", "show", &file, "-n", "3", "--columns", "event,pt,jets"]);

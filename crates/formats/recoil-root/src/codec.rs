@@ -50,8 +50,11 @@ impl Codec {
             Self::Zlib | Self::OldDeflate => body.len().saturating_mul(1032),
             Self::Lz4 => body.len().saturating_mul(255),
             Self::Zstd => match zstd::zstd_safe::get_frame_content_size(body) {
-                Ok(Some(size)) => usize::try_from(size).unwrap_or(usize::MAX),
-                Ok(None) => body.len().saturating_mul(32 * 1024),
+                // a block of four bytes gives at most 128 KiB, whatever the frame says
+                Ok(size) => {
+                    let most = body.len().saturating_mul(32 * 1024);
+                    size.map_or(most, |size| usize::try_from(size).unwrap_or(usize::MAX).min(most))
+                }
                 Err(_) => 0,
             },
             Self::Lzma => xz_raw_size(body).unwrap_or(body.len().saturating_mul(7000)),

@@ -149,6 +149,19 @@ macro_rules! per_prim {
                 match self { $(Self::$variant(v) => v.reserve_exact(n),)* }
             }
 
+            /// Puts `n` zeros behind.
+            pub(crate) fn extend_zeros(&mut self, n: usize) {
+                match self { $(Self::$variant(v) => v.resize(v.len() + n, <$ty>::default()),)* }
+            }
+
+            /// Puts the values `start..end` of `other`, of the same type, behind.
+            pub(crate) fn append_range(&mut self, other: &Values, start: usize, end: usize) {
+                match (self, other) {
+                    $((Self::$variant(a), Self::$variant(b)) => a.extend_from_slice(cut(b, start, end)),)*
+                    _ => {}
+                }
+            }
+
             /// Values `start..end`, both cut to the length.
             #[must_use]
             pub fn slice(&self, start: usize, end: usize) -> Self {

@@ -109,6 +109,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The same fault at a better known place.
+    pub(crate) fn relocate(self, place: impl FnOnce() -> Place) -> Self {
+        match self {
+            Self::Corrupt { fault, .. } => fault.at(place()),
+            other => other,
+        }
+    }
+}
+
 /// Where in a file a failure happened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
@@ -120,6 +130,12 @@ pub struct Place {
     pub branch: Option<String>,
     /// Number of the basket in the branch, from 0.
     pub basket: Option<usize>,
+    /// Part of an RNTuple's description: anchor, header, footer or page list.
+    pub envelope: Option<&'static str>,
+    /// Number of the cluster in an RNTuple, from 0.
+    pub cluster: Option<usize>,
+    /// Number of the page of a column in the cluster, from 0.
+    pub page: Option<usize>,
     /// Byte of the file at which the record that holds the fault begins.
     pub byte: Option<u64>,
 }
@@ -135,6 +151,15 @@ impl fmt::Display for Place {
         }
         if let Some(basket) = self.basket {
             write!(f, " basket {basket}")?;
+        }
+        if let Some(envelope) = self.envelope {
+            write!(f, " {envelope}")?;
+        }
+        if let Some(cluster) = self.cluster {
+            write!(f, " cluster {cluster}")?;
+        }
+        if let Some(page) = self.page {
+            write!(f, " page {page}")?;
         }
         if let Some(byte) = self.byte {
             write!(f, " at byte {byte}")?;
@@ -164,6 +189,16 @@ pub enum Fault {
         at: usize,
         /// What cannot be.
         what: Arc<str>,
+    },
+    /// Bytes that are not those that were written.
+    #[error("the bytes from {at} on have the checksum {found:016x}, not {stored:016x}")]
+    Checksum {
+        /// Offset in the record.
+        at: usize,
+        /// What the file says.
+        stored: u64,
+        /// What its bytes give.
+        found: u64,
     },
     /// A compressed block that does not decompress to what its header says.
     #[error("{codec} block at {at} of the record: {what}")]
@@ -233,7 +268,10 @@ mod tests {
             branch: Some("x".into()),
             basket: Some(3),
             byte: Some(400),
+            ..Place::default()
         };
         assert_eq!(place.to_string(), "a.root: \"t\" branch \"x\" basket 3 at byte 400");
+        let page = Place { basket: None, cluster: Some(1), page: Some(2), ..place };
+        assert_eq!(page.to_string(), "a.root: \"t\" branch \"x\" cluster 1 page 2 at byte 400");
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Fault, Place, Result, hint},
     hist::{Hist1, Hist2, Hist3, Profile},
     key::{KEY_MIN, Key},
+    ntuple,
     source::Source,
     streamer::{
         info::Infos,
@@ -140,12 +141,21 @@ impl RootFile {
         Ok(out)
     }
 
-    /// The tree at `path` (`dir/name` or `dir/name;cycle`).
+    /// The tree or RNTuple at `path` (`dir/name` or `dir/name;cycle`).
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::WrongClass`], or [`Error::Corrupt`] when its description cannot be read.
+    /// [`Error::NotFound`], [`Error::WrongClass`], [`Error::Unsupported`] for an RNTuple of a format before 1.0, or
+    /// [`Error::Corrupt`] when its description cannot be read.
     pub fn tree(&self, path: &str) -> Result<Tree> {
         let key = self.inner.find(path)?;
+        if key.class == ntuple::CLASS {
+            let anchor = self.inner.payload(&key)?;
+            return Tree::of_ntuple(self.inner.source.clone(), path, &self.inner.object_place(path, &key), &anchor);
+        }
+        if key.class == ntuple::EARLY_CLASS {
+            let place = Box::new(self.inner.object_place(path, &key));
+            return Err(Error::Unsupported { place, type_name: "RNTuple of a format before 1.0".into() });
+        }
         let infos = self.inner.infos()?;
         if !infos.inherits(&key.class, "TTree") {
             return Err(self.wrong_class(path, &key, "TTree"));
@@ -444,7 +454,9 @@ impl Inner {
             }
             at = at.saturating_add(key.nbytes as u64);
             let whole = at <= self.source.len();
-            if whole && !matches!(key.class.as_str(), "TBasket" | "TFile" | "TDirectory" | "TDirectoryFile" | "") {
+            if whole
+                && !matches!(key.class.as_str(), "TBasket" | "RBlob" | "TFile" | "TDirectory" | "TDirectoryFile" | "")
+            {
                 keys.push(key);
             }
         }

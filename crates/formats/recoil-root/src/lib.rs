@@ -1,4 +1,4 @@
-//! Reads and writes ROOT files: trees, histograms and directories.
+//! Reads and writes ROOT files: trees (and RNTuples, read only), histograms and directories.
 //!
 //! The reader knows only how ROOT describes classes (`TStreamerInfo`); trees, branches and histograms of any version
 //! are decoded from the description in the file itself. Columns come out in the manner of Arrow: values and offsets,
@@ -31,6 +31,7 @@
 //! | `file` | header, directories, looking objects up, recovery of unclosed files |
 //! | `streamer` | class descriptions and objects decoded by them |
 //! | `tree` | branches, their layouts, baskets, columns |
+//! | `ntuple` | RNTuples: header, clusters, pages; read as trees |
 //! | `hist` | histograms and profiles |
 //! | `chain` | the same tree in many files |
 //! | [`mod@write`] | all of this in the other direction |
@@ -46,6 +47,7 @@ mod error;
 mod file;
 mod hist;
 mod key;
+mod ntuple;
 mod source;
 mod streamer;
 mod tree;

@@ -1,4 +1,4 @@
-//! Trees in ROOT files.
+//! Trees and RNTuples in ROOT files.
 //!
 //! Every branch that recoil-root can read becomes a column. Members of structures become columns of their own
 //! (`track.pt`, also inside lists), and the counter branch `nX` that belongs to the one list branch `X` is not repeated
@@ -25,7 +25,7 @@ pub const DEFAULT_TREE: &str = "events";
 /// `{"column": {"unit": "cm", "doc": "..."}}`.
 const COLUMNS: &str = "recoil.columns";
 
-const TREES: [&str; 3] = ["TTree", "TNtuple", "TNtupleD"];
+const TREES: [&str; 4] = ["TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple"];
 
 /// The objects in the file at `path`, of all directories.
 pub(crate) fn contents(path: &Path) -> Result<Vec<Object>> {
@@ -51,15 +51,6 @@ fn tree_of(address: &Address) -> Result<(recoil_root::RootFile, recoil_root::Tre
         Some(name) => name.clone(),
         None => {
             let entries = file.ls()?;
-            let ntuples: Vec<&str> =
-                entries.iter().filter(|e| e.class == "ROOT::RNTuple").map(|e| e.path.as_str()).collect();
-            let none = match ntuples.as_slice() {
-                [] => "none".to_owned(),
-                names => format!(
-                    "none but the RNTuple {}, a format that is not read yet (uproot's `mktree` writes a TTree)",
-                    names.join(", ")
-                ),
-            };
             let mut trees: Vec<String> =
                 entries.into_iter().filter(|e| TREES.contains(&e.class.as_str())).map(|e| e.path).collect();
             trees.sort();
@@ -68,7 +59,7 @@ fn tree_of(address: &Address) -> Result<(recoil_root::RootFile, recoil_root::Tre
                 (Some(only), []) => only,
                 (last, others) => {
                     let available = others.iter().cloned().chain(last).collect::<Vec<_>>().join(", ");
-                    let available = if available.is_empty() { none } else { available };
+                    let available = if available.is_empty() { "none".to_owned() } else { available };
                     return Err(Error::WhichMember {
                         file: address.path.display().to_string(),
                         what: "tree",

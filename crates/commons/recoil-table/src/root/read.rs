@@ -195,8 +195,7 @@ fn is_own_counter(tree: &Tree, branch: &Branch) -> bool {
 /// Why `branch` gives no column: nothing to tell for a branch that only groups others.
 fn unreadable(tree: &Tree, branch: &Branch) -> Option<Option<String>> {
     if leaves(branch.ty()).is_empty() {
-        let below = format!("{}/", branch.name());
-        let is_group = tree.branches().iter().any(|other| other.name().starts_with(&below));
+        let is_group = tree.branches().iter().any(|other| branch.is_above(other));
         return Some((!is_group).then(|| format!("{} ({})", branch.name(), branch.ty())));
     }
     let (here, all) = (branch.entries(), tree.entries());
@@ -241,7 +240,8 @@ fn field(tree: &Tree, name: &str, source: &Source, known: Option<&HashMap<String
         return field.with_metadata(known.map(|(key, text)| (key.clone(), text.clone())).collect());
     }
     let Some(branch) = tree.branches().get(source.branch) else { return field };
-    let (title, own) = (branch.title(), branch.own_name());
-    let is_leaf_list = title.is_empty() || title.starts_with(own) || !title.contains(' ') || title.contains('/');
-    if is_leaf_list { field } else { field.with_metadata([(DOC.to_owned(), title.to_owned())].into()) }
+    match branch.doc() {
+        Some(doc) => field.with_metadata([(DOC.to_owned(), doc.to_owned())].into()),
+        None => field,
+    }
 }

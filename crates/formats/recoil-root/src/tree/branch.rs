@@ -5,23 +5,41 @@ use std::sync::Arc;
 use super::{basket::Embedded, wire::Wire};
 use crate::{
     column::Type,
+    ntuple::{Layout, Ntuple},
     streamer::object::{Object, Value},
 };
 
-/// A column of a tree.
+/// A column of a tree: a branch of a `TTree`, or a field of an RNTuple that holds values.
 #[derive(Debug)]
 pub struct Branch {
     pub(crate) name: String,
     pub(crate) own_name: String,
     pub(crate) title: String,
     pub(crate) ty: Type,
+    /// First entry of each basket or cluster, and the end of the last.
+    pub(crate) starts: Arc<[u64]>,
+    pub(crate) content: Content,
+}
+
+/// Where the values of a branch are, and how they are laid out.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Baskets(Baskets),
+    /// Pages of an RNTuple; without a layout for what cannot be read.
+    Pages {
+        ntuple: Arc<Ntuple>,
+        layout: Option<Layout>,
+    },
+}
+
+/// Baskets of a branch.
+#[derive(Debug)]
+pub(crate) struct Baskets {
     /// `None` for a type that cannot be read.
-    pub(crate) wire: Option<Wire>,
-    pub(crate) baskets: Vec<BasketPlace>,
-    /// First entry of each basket, and the end of the last.
-    pub(crate) starts: Vec<u64>,
+    pub wire: Option<Wire>,
+    pub places: Vec<BasketPlace>,
     /// Index of the branch that counts the items of this one.
-    pub(crate) counter: Option<usize>,
+    pub counter: Option<usize>,
 }
 
 /// Where the bytes of a basket are.
@@ -34,40 +52,76 @@ pub(crate) enum BasketPlace {
 }
 
 impl Branch {
-    /// Name with the names of the branches above, as `event/event.fTracks`: what uproot lists.
+    /// Name with the names above, as uproot lists it: `event/event.fTracks` of branches, `event.tracks` of fields.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Name without the branches above.
+    /// Name without the names above.
     #[must_use]
     pub fn own_name(&self) -> &str {
         &self.own_name
     }
 
-    /// Title; often the leaf list or what the quantity is.
+    /// Title; often the leaf list or what the quantity is. The description of a field.
     #[must_use]
     pub fn title(&self) -> &str {
         &self.title
     }
 
-    /// Type of an entry; [`Type::Unsupported`] for groups of branches and classes that cannot be read.
+    /// Type of an entry; [`Type::Unsupported`] for groups of branches or fields and classes that cannot be read.
     #[must_use]
     pub fn ty(&self) -> &Type {
         &self.ty
     }
 
-    /// Number of entries in its baskets.
+    /// What the quantity is, where the title tells that and not the leaves.
+    #[must_use]
+    pub fn doc(&self) -> Option<&str> {
+        let title = self.title.as_str();
+        let is_leaf_list = || title.starts_with(&self.own_name) || !title.contains(' ') || title.contains('/');
+        let tells = match &self.content {
+            Content::Baskets(_) => !is_leaf_list(),
+            Content::Pages { .. } => true,
+        };
+        (tells && !title.is_empty()).then_some(title)
+    }
+
+    /// Whether this is a branch or field above others, which hold what it consists of.
+    #[must_use]
+    pub fn is_above(&self, other: &Self) -> bool {
+        let below = other.name.strip_prefix(&self.name);
+        below.is_some_and(|below| match &self.content {
+            Content::Baskets(_) => below.starts_with('/'),
+            Content::Pages { .. } => below.starts_with('.'),
+        })
+    }
+
+    /// Number of entries in its baskets or clusters.
     #[must_use]
     pub fn entries(&self) -> u64 {
         self.starts.last().copied().unwrap_or(0)
     }
 
-    /// First entry of each basket, and the end of the last.
+    /// First entry of each basket, or cluster of an RNTuple, and the end of the last.
     #[must_use]
     pub fn basket_starts(&self) -> &[u64] {
         &self.starts
+    }
+
+    pub(super) fn basket(&self, number: usize) -> Option<&BasketPlace> {
+        match &self.content {
+            Content::Baskets(baskets) => baskets.places.get(number),
+            Content::Pages { .. } => None,
+        }
+    }
+
+    pub(super) fn counter(&self) -> Option<usize> {
+        match &self.content {
+            Content::Baskets(baskets) => baskets.counter,
+            Content::Pages { .. } => None,
+        }
     }
 }
 

@@ -11,12 +11,14 @@ mod wire;
 use std::{collections::HashMap, sync::Arc};
 
 pub use branch::Branch;
-use branch::baskets;
+use branch::{Baskets, Content, baskets};
 use leaf::{BranchNode, wire_of_branch};
+pub(crate) use read::Order;
 
 use crate::{
     column::Type,
     error::{Error, Fault, Place, Result, hint},
+    ntuple::{FieldBranch, Ntuple},
     source::Source,
     streamer::{
         info::Infos,
@@ -24,7 +26,10 @@ use crate::{
     },
 };
 
-/// A `TTree`, `TNtuple` or what derives from them; cheap to clone.
+/// A `TTree`, `TNtuple` or what derives from them, or an RNTuple; cheap to clone.
+///
+/// The fields of an RNTuple are its branches: one for each field that holds values, named with the fields above as
+/// `muons.pt`. Records are groups of them, as `muons`.
 #[derive(Debug, Clone)]
 pub struct Tree {
     inner: Arc<Inner>,
@@ -70,10 +75,8 @@ impl Tree {
                 own_name: object.text("fName").to_string(),
                 title: object.text("fTitle").to_string(),
                 ty,
-                wire,
-                baskets: places,
-                starts,
-                counter,
+                starts: starts.into(),
+                content: Content::Baskets(Baskets { wire, places, counter }),
             });
         }
         let entries = u64::try_from(object.int("fEntries"))
@@ -88,6 +91,34 @@ impl Tree {
                 by_name: names(&branches),
                 branches,
                 auto_flush: object.int("fAutoFlush"),
+            }),
+        })
+    }
+
+    /// The RNTuple whose anchor is the payload of the key at `place`.
+    pub(crate) fn of_ntuple(source: Arc<Source>, path: &str, place: &Place, anchor: &[u8]) -> Result<Self> {
+        let (ntuple, found) = Ntuple::open(source.clone(), place, anchor)?;
+        let ntuple = Arc::new(ntuple);
+        let starts: Arc<[u64]> = ntuple.starts().into();
+        let branch = |found: FieldBranch| Branch {
+            name: found.name,
+            own_name: found.own_name,
+            title: found.description,
+            ty: found.ty,
+            starts: starts.clone(),
+            content: Content::Pages { ntuple: ntuple.clone(), layout: found.layout },
+        };
+        let branches: Vec<Branch> = found.into_iter().map(branch).collect();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                source,
+                path: path.to_owned(),
+                name: ntuple.name().to_owned(),
+                title: ntuple.description().to_owned(),
+                entries: ntuple.entries(),
+                by_name: names(&branches),
+                branches,
+                auto_flush: 0,
             }),
         })
     }
@@ -134,7 +165,7 @@ impl Tree {
         Place { object: Some(self.inner.path.clone()), branch: Some(branch.name.clone()), ..self.inner.source.place() }
     }
 
-    /// Entries at which every one of `branches` begins a basket: 0, ..., the number of entries.
+    /// Entries at which every one of `branches` begins a basket (or cluster): 0, ..., the number of entries.
     ///
     /// Reading between two of them decodes no basket twice. Where the branches have no common boundary the largest
     /// gap is the whole tree; see [`Tree::batches`] for bounded pieces.

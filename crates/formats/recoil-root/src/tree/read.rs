@@ -7,13 +7,14 @@ use rayon::prelude::*;
 use super::{
     Branch, Tree,
     basket::{BasketHeader, Scratch, View},
-    branch::BasketPlace,
+    branch::{BasketPlace, Content},
     decode::{FlatLists, Stored, decode, in_arrays, with_vec},
     wire::Wire,
 };
 use crate::{
     column::{Column, Prim, Values},
     error::{Error, Fault, Place, Result},
+    ntuple::Reading,
 };
 
 /// Columns above this many times the file's size are not allocated before their baskets were seen.
@@ -26,9 +27,9 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// How the baskets of one branch are gone through.
+/// How the baskets or pages of one branch are gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
+pub(crate) enum Order {
     OneByOne,
     Parallel,
 }
@@ -55,13 +56,22 @@ impl Tree {
 
     fn read_as(&self, branch: &Branch, range: Range<u64>, order: Order) -> Result<Column> {
         let place = || Box::new(self.place(branch));
-        let Some(wire) = &branch.wire else {
-            return Err(Error::Unsupported { place: place(), type_name: branch.ty.to_string() });
+        let unsupported = || Error::Unsupported { place: place(), type_name: branch.ty.to_string() };
+        let in_range = || match branch.entries() {
+            entries if range.start > range.end || range.end > entries => {
+                Err(Error::Range { place: place(), start: range.start, end: range.end, entries })
+            }
+            _ => Ok(()),
         };
-        let entries = branch.entries();
-        if range.start > range.end || range.end > entries {
-            return Err(Error::Range { place: place(), start: range.start, end: range.end, entries });
-        }
+        let wire = match &branch.content {
+            Content::Baskets(baskets) => baskets.wire.as_ref().ok_or_else(unsupported)?,
+            Content::Pages { ntuple, layout } => {
+                let layout = layout.as_ref().ok_or_else(unsupported)?;
+                in_range()?;
+                return ntuple.read(Reading { layout, place: &place(), order }, &range);
+            }
+        };
+        in_range()?;
         let parts = parts(branch, &range);
         if order == Order::OneByOne || parts.len() == 1 {
             return self.read_in_order(branch, wire, &parts);
@@ -112,7 +122,7 @@ impl Tree {
 
     /// Bytes of the entries of a basket and their number, without decompressing it.
     fn basket_size(&self, branch: &Branch, basket: usize) -> Option<(usize, usize)> {
-        match branch.baskets.get(basket)? {
+        match branch.basket(basket)? {
             BasketPlace::Embedded(embedded) => Some((embedded.view().data.len(), embedded.entries())),
             BasketPlace::Stored { seek, nbytes } => {
                 let key = self.inner.source.read_up_to(*seek, KEY_SIZE.min(*nbytes)).ok()?;
@@ -186,7 +196,7 @@ impl Tree {
 
     /// Values of the branch that counts the items of `branch`.
     fn counts(&self, branch: &Branch, range: Range<u64>) -> Result<Vec<usize>> {
-        let counter = branch.counter.and_then(|i| self.inner.branches.get(i));
+        let counter = branch.counter().and_then(|i| self.inner.branches.get(i));
         let missing = || Fault::bad(0, "a basket without offsets and no branch that counts").at(self.place(branch));
         let Column::Prim(values) = self.read(counter.ok_or_else(missing)?, range)? else { return Err(missing()) };
         Ok((0..values.len()).map(|i| values.get_f64(i).map_or(0, |n| n.max(0.0) as usize)).collect())
@@ -200,7 +210,7 @@ impl Tree {
         decode: impl FnOnce(View<'_>) -> std::result::Result<T, Fault>,
     ) -> Result<T> {
         let place = |byte| Place { basket: Some(basket), byte, ..self.place(branch) };
-        match branch.baskets.get(basket) {
+        match branch.basket(basket) {
             Some(BasketPlace::Embedded(embedded)) => decode(embedded.view()).map_err(|fault| fault.at(place(None))),
             Some(BasketPlace::Stored { seek, nbytes }) => {
                 // taken, not borrowed: while this thread decodes, the pool may give it another basket
@@ -209,21 +219,13 @@ impl Tree {
                     .inner
                     .source
                     .read_into(*seek, *nbytes, &mut scratch.raw)
-                    .map_err(|error| relocate(error, place(Some(*seek))))
+                    .map_err(|error| error.relocate(|| place(Some(*seek))))
                     .and_then(|()| scratch.view().and_then(decode).map_err(|fault| fault.at(place(Some(*seek)))));
                 SCRATCH.set(scratch);
                 result
             }
             None => Err(Fault::bad(0, "no such basket").at(place(None))),
         }
-    }
-}
-
-/// The same fault at a better known place.
-fn relocate(error: Error, place: Place) -> Error {
-    match error {
-        Error::Corrupt { fault, .. } => fault.at(place),
-        other => other,
     }
 }
 

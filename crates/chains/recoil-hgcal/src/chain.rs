@@ -31,7 +31,8 @@ use crate::cluster::{
 use crate::data::{EventBatch, TriggerCells};
 use crate::error::{HgcalError, Result};
 use crate::fill::{Binning, Endcap, FillConfig, Histogram};
-use crate::seed::{SeedConfig, Seeds, seed};
+use crate::seed::plane::Plane;
+use crate::seed::{SeedConfig, SeedingSpace, Seeds, seed};
 use crate::smooth::{SmoothBuffers, SmoothConfig, Smoother};
 
 /// Events that one thread takes at a time. Results do not depend on it.
@@ -72,6 +73,7 @@ enum Clustering {
 pub struct Workspace {
     histogram: Histogram,
     smoothed: SmoothBuffers,
+    plane: Plane,
     bins: Vec<(u32, u32)>,
     buffers: ClusterBuffers,
     sides: Vec<Side>,
@@ -217,6 +219,7 @@ impl Chain {
         Workspace {
             histogram: Histogram::new(&self.binning),
             smoothed: self.smoother.buffers(),
+            plane: Plane::default(),
             bins: Vec::new(),
             buffers: ClusterBuffers::default(),
             sides: Vec::new(),
@@ -303,16 +306,21 @@ impl Chain {
     }
 
     fn find_seeds(&self, cells: &TriggerCells<'_>, workspace: &mut Workspace, mut done: impl FnMut(Step)) {
-        let Workspace { histogram, smoothed, bins, seeds, sides, .. } = workspace;
+        let Workspace { histogram, smoothed, plane, bins, seeds, sides, .. } = workspace;
         seeds.clear();
         sides.clear();
         for endcap in endcaps(cells) {
             histogram.fill(&self.binning, cells, endcap);
             done(Step::Fill);
-            self.smoother.smooth(histogram, smoothed);
-            done(Step::Smooth);
             let first = seeds.len();
-            seed(&self.seed, &self.binning, histogram, smoothed, endcap, bins, seeds);
+            match self.seed.space {
+                SeedingSpace::RPhi => {
+                    self.smoother.smooth(histogram, smoothed);
+                    done(Step::Smooth);
+                    seed(&self.seed, &self.binning, histogram, smoothed, endcap, bins, seeds);
+                }
+                SeedingSpace::Xy => plane.seed(&self.seed, cells, endcap, bins, seeds),
+            }
             sides.push(Side { endcap, seeds: first..seeds.len(), excluded: histogram.excluded().to_vec() });
             done(Step::Seed);
         }

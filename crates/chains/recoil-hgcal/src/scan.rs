@@ -15,7 +15,8 @@ use crate::cluster::{
 use crate::data::{EventBatch, GenBatch, GenParticles, TriggerCells};
 use crate::error::{HgcalError, Result};
 use crate::fill::{Binning, Endcap, FillConfig, Histogram};
-use crate::seed::{SeedConfig, Seeds, seed};
+use crate::seed::plane::Plane;
+use crate::seed::{SeedConfig, SeedingSpace, Seeds, seed};
 use crate::smooth::{SmoothBuffers, SmoothConfig, Smoother};
 use crate::validate::{Spread, ValidateConfig, compare};
 
@@ -272,6 +273,7 @@ struct Walk<'a> {
     tallies: Vec<Tally>,
     counts: StepCounts,
     buffers: ClusterBuffers,
+    plane: Plane,
     seeds: Seeds,
     clusters: Clusters,
     assignment: Assignment,
@@ -297,6 +299,7 @@ impl<'a> Walk<'a> {
             tallies: vec![Tally::default(); scan.tallies.len()],
             counts: StepCounts::default(),
             buffers: ClusterBuffers::default(),
+            plane: Plane::default(),
             seeds: Seeds::default(),
             clusters: Clusters::default(),
             assignment: Assignment::default(),
@@ -356,7 +359,12 @@ impl<'a> Walk<'a> {
             self.seeds.clear();
             let mut ends = vec![0];
             for (Filled { endcap, histogram }, smoothed) in filled.iter().zip(&smoothed) {
-                seed(config, &fill.binning, histogram, smoothed, *endcap, &mut bins, &mut self.seeds);
+                match config.space {
+                    SeedingSpace::RPhi => {
+                        seed(config, &fill.binning, histogram, smoothed, *endcap, &mut bins, &mut self.seeds);
+                    }
+                    SeedingSpace::Xy => self.plane.seed(config, event.cells, *endcap, &mut bins, &mut self.seeds),
+                }
                 ends.push(self.seeds.len());
             }
             self.counts.seed += 1;

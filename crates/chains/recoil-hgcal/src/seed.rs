@@ -2,8 +2,10 @@
 //!
 //! Seeds come in row-major bin order (R/z row, then phi column). A seed sits at the mipT-weighted mean of the cells of
 //! its bin, in the plane (x/|z|, y/|z|); see [`position`] for bins that smoothing lifted although no cell is in them.
+//! CMSSW's other seeding space is in [`plane`].
 
 pub mod maxima;
+pub mod plane;
 pub mod position;
 
 use schemars::JsonSchema;
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{HgcalError, Result};
 use crate::fill::{Binning, Endcap, Histogram};
 use crate::smooth::SmoothBuffers;
+use maxima::Energies;
+use plane::PlaneConfig;
 
 /// Which bins become seeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,10 +56,25 @@ pub enum SeedPosition {
     BinCentre,
 }
 
+/// In which coordinates bins are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SeedingSpace {
+    /// The smoothed histogram in (R/z, phi).
+    #[default]
+    RPhi,
+    /// The plane (x/|z|, y/|z|) with its own smoothing; `fill` then only tells which cells take part.
+    Xy,
+}
+
 /// Seeding parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SeedConfig {
+    /// In which coordinates bins are looked at.
+    pub space: SeedingSpace,
+    /// Binning and smoothing of the `xy` space.
+    pub plane: PlaneConfig,
     /// Which bins become seeds.
     pub algorithm: SeedAlgorithm,
     /// Neighbours on each side in phi that a maximum is compared with; in R/z it is always one row.
@@ -71,6 +90,8 @@ pub struct SeedConfig {
 impl Default for SeedConfig {
     fn default() -> Self {
         Self {
+            space: SeedingSpace::RPhi,
+            plane: PlaneConfig::default(),
             algorithm: SeedAlgorithm::Window,
             window: 1,
             threshold: 20.0,
@@ -84,10 +105,16 @@ impl SeedConfig {
     /// Checks the parameters against the histogram.
     ///
     /// # Errors
-    /// [`HgcalError::Config`] when the window is empty or wider than the histogram, or the threshold is not a number.
+    /// [`HgcalError::Config`] when the window is empty or wider than the histogram, the threshold is not a number, or the
+    /// plane cannot work.
     pub fn check(&self, binning: &Binning) -> Result<()> {
-        if self.window == 0 || 2 * self.window + 1 > binning.columns() {
-            let reason = format!("{} is not between 1 and {}", self.window, (binning.columns() - 1) / 2);
+        let columns = match self.space {
+            SeedingSpace::RPhi => binning.columns(),
+            SeedingSpace::Xy => self.plane.bins,
+        };
+        self.plane.check()?;
+        if self.window == 0 || 2 * self.window + 1 > columns {
+            let reason = format!("{} is not between 1 and {}", self.window, columns.saturating_sub(1) / 2);
             return Err(HgcalError::Config { key: "seed.window", reason });
         }
         if !self.threshold.is_finite() || self.threshold < 0.0 {
@@ -147,7 +174,7 @@ impl Seeds {
     }
 }
 
-/// Appends the seeds of one endcap to `seeds`. `bins` is scratch memory.
+/// Appends the seeds of one endcap in the (R/z, phi) space to `seeds`. `bins` is scratch memory.
 ///
 /// `smoothed` must come from `histogram`, and both from `binning`.
 pub fn seed(
@@ -160,7 +187,8 @@ pub fn seed(
     seeds: &mut Seeds,
 ) {
     bins.clear();
-    maxima::find(config, smoothed, bins);
+    let energies = Energies { values: smoothed.energies(), columns: smoothed.columns(), cyclic: true };
+    maxima::find(config, energies, bins);
     for &(row, column) in bins.iter() {
         let (row, column) = (row as usize, column as usize);
         let (x, y) = match config.position {

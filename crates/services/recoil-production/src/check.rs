@@ -130,10 +130,23 @@ impl<'a> Near<'a> {
             let (rest, part) = without(path, at);
             let outputs = self.by_rest.get(&(at, rest))?;
             let names: Vec<String> = outputs.iter().map(|(_, output)| without(output, at).1).collect();
-            let best = recoil_stage::config::nearest(&part, &names)?;
-            names.iter().position(|name| name == best).and_then(|index| outputs.get(index)).copied()
+            let near = recoil_stage::config::nearest(&part, &names);
+            let alike = |name: &String| near.is_some_and(|near| near == name) || one_word_apart(name, &part);
+            names.iter().position(alike).and_then(|index| outputs.get(index)).copied()
         })
     }
+}
+
+/// Whether one name is the other with one more word, as `node_corsika_theta_10` is of `node_theta_10`.
+fn one_word_apart(a: &str, b: &str) -> bool {
+    let words = |name: &str| name.split(['_', '-', '.']).map(str::to_owned).collect::<Vec<_>>();
+    let (mut long, short) = if a.len() > b.len() { (words(a), words(b)) } else { (words(b), words(a)) };
+    if long.len() != short.len() + 1 || short.len() < 2 {
+        return false;
+    }
+    let first = short.iter().zip(&long).take_while(|(s, l)| s == l).count();
+    long.remove(first);
+    long == short
 }
 
 fn parts(path: &Path) -> usize {

@@ -1,11 +1,42 @@
 //! Which bins become seeds: local maxima, thresholds and interpolated maxima.
 
 use super::{Interpolation, SeedAlgorithm, SeedConfig};
-use crate::smooth::SmoothBuffers;
+
+/// Smoothed mipT, row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct Energies<'a> {
+    /// One value per bin.
+    pub values: &'a [f64],
+    /// Bins in a row.
+    pub columns: usize,
+    /// Whether the last column touches the first.
+    pub cyclic: bool,
+}
+
+impl Energies<'_> {
+    fn rows(&self) -> usize {
+        self.values.len() / self.columns.max(1)
+    }
+
+    fn row(&self, row: usize) -> &[f64] {
+        &self.values[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// The bin (row + dr, column + dp); `None` outside.
+    fn step(&self, row: usize, column: usize, dr: isize, dp: isize) -> Option<usize> {
+        let row = row.checked_add_signed(dr).filter(|&r| r < self.rows())?;
+        let column = if self.cyclic {
+            (column as isize + dp).rem_euclid(self.columns as isize) as usize
+        } else {
+            column.checked_add_signed(dp).filter(|&c| c < self.columns)?
+        };
+        Some(row * self.columns + column)
+    }
+}
 
 /// Appends the (row, column) of the bins that `config` selects, in row-major order.
-pub fn find(config: &SeedConfig, smoothed: &SmoothBuffers, bins: &mut Vec<(u32, u32)>) {
-    let field = Field { smoothed, window: config.window as isize };
+pub fn find(config: &SeedConfig, energies: Energies<'_>, bins: &mut Vec<(u32, u32)>) {
+    let field = Field { energies, window: config.window as isize };
     let above = config.threshold;
     match config.algorithm {
         SeedAlgorithm::Window => field.select(bins, |e| e > above, |row, column, e| field.window_max(row, column, e)),
@@ -23,9 +54,9 @@ pub fn find(config: &SeedConfig, smoothed: &SmoothBuffers, bins: &mut Vec<(u32, 
     }
 }
 
-/// The smoothed histogram with its boundary rules: phi is cyclic, rows outside are below every bin.
+/// The smoothed histogram with the neighbours of a bin; what is outside is below every bin.
 struct Field<'a> {
-    smoothed: &'a SmoothBuffers,
+    energies: Energies<'a>,
     window: isize,
 }
 
@@ -36,8 +67,8 @@ impl Field<'_> {
         candidate: impl Fn(f64) -> bool,
         accept: impl Fn(usize, usize, f64) -> bool,
     ) {
-        for row in 0..self.smoothed.rows() {
-            for (column, &energy) in self.smoothed.row(row).iter().enumerate() {
+        for row in 0..self.energies.rows() {
+            for (column, &energy) in self.energies.row(row).iter().enumerate() {
                 if candidate(energy) && accept(row, column, energy) {
                     bins.push((row as u32, column as u32));
                 }
@@ -45,12 +76,9 @@ impl Field<'_> {
         }
     }
 
-    /// Neighbour (row + dr, column + dp); `None` outside in R/z.
+    /// Energy of the neighbour (row + dr, column + dp); `None` outside.
     fn neighbour(&self, row: usize, column: usize, dr: isize, dp: isize) -> Option<f64> {
-        let row = row.checked_add_signed(dr).filter(|&r| r < self.smoothed.rows())?;
-        let columns = self.smoothed.columns() as isize;
-        let column = (column as isize + dp).rem_euclid(columns) as usize;
-        Some(self.smoothed.row(row)[column])
+        self.energies.step(row, column, dr, dp).map(|i| self.energies.values[i])
     }
 
     fn around(&self) -> impl Iterator<Item = (isize, isize)> + use<> {
@@ -83,31 +111,27 @@ impl Field<'_> {
 
     /// Maxima, then maxima among the bins that neither are nor touch one, not compared with the bins that touch one.
     fn secondary(&self, bins: &mut Vec<(u32, u32)>, above: f64) {
-        let (rows, columns) = (self.smoothed.rows(), self.smoothed.columns());
+        let columns = self.energies.columns;
         let first = bins.len();
         self.select(bins, |e| e > above, |row, column, e| self.single_max(row, column, e));
-        let flat = |row: usize, column: usize| row * columns + column;
-        let mut taken = vec![false; rows * columns];
+        let mut taken = vec![false; self.energies.values.len()];
+        let mut vetoed = taken.clone();
         for &(row, column) in &bins[first..] {
-            taken[flat(row as usize, column as usize)] = true;
-        }
-        let mut vetoed = vec![false; rows * columns];
-        for &(row, column) in &bins[first..] {
-            for (dr, dp) in self.around() {
-                if let Some(r) = (row as usize).checked_add_signed(dr).filter(|&r| r < rows) {
-                    vetoed[flat(r, (column as isize + dp).rem_euclid(columns as isize) as usize)] = true;
-                }
+            let (row, column) = (row as usize, column as usize);
+            taken[row * columns + column] = true;
+            for i in self.around().filter_map(|(dr, dp)| self.energies.step(row, column, dr, dp)) {
+                vetoed[i] = true;
             }
         }
         let accept = |row: usize, column: usize, energy: f64| {
-            !taken[flat(row, column)]
-                && !vetoed[flat(row, column)]
+            let home = row * columns + column;
+            !taken[home]
+                && !vetoed[home]
                 && self.around().all(|(dr, dp)| {
-                    let Some(r) = row.checked_add_signed(dr).filter(|&r| r < rows) else { return true };
-                    let c = (column as isize + dp).rem_euclid(columns as isize) as usize;
+                    let Some(i) = self.energies.step(row, column, dr, dp) else { return true };
                     let strict = dp < 0 || (dp == 0 && dr > 0);
-                    let neighbour = self.smoothed.row(r)[c];
-                    vetoed[flat(r, c)] || if strict { energy > neighbour } else { energy >= neighbour }
+                    let neighbour = self.energies.values[i];
+                    vetoed[i] || if strict { energy > neighbour } else { energy >= neighbour }
                 })
         };
         self.select(bins, |e| e > above, accept);

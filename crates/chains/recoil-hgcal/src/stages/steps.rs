@@ -16,7 +16,7 @@ use crate::cluster::{ClusterConfig, Clusterer};
 use crate::data::columns::{HIST, SEEDS, SMOOTH, ZSIDE};
 use crate::data::{ColumnDef, EventBatch};
 use crate::fill::{Bin, Binning, Endcap, FillConfig, Histogram};
-use crate::seed::{SeedConfig, Seeds, seed};
+use crate::seed::{SeedConfig, SeedingSpace, Seeds, seed};
 use crate::smooth::{SmoothBuffers, SmoothConfig, Smoother};
 
 /// Trigger cells to the (R/z, phi) histogram.
@@ -204,6 +204,10 @@ impl Stage for Seed {
 
     fn run(&self, config: &SeedStageConfig, run: &Run) -> Result<Report, StageError> {
         let binning = Binning::new(&config.fill).usage_error("the configuration cannot work")?;
+        if config.seed.space != SeedingSpace::RPhi {
+            let reason = "seed.space: the smoothed table is in (R/z, phi); `hgcal run` seeds in other spaces";
+            return Err(StageError::usage(reason));
+        }
         let (input, positions) = (run.inputs().one(SMOOTHED.role)?.spec(), run.inputs().one(HISTOGRAM.role)?.spec());
         let smooth = Grouped::read(&input, SMOOTH, &[ZSIDE]).input_error(format!("cannot read {input}"))?;
         let bins = Grouped::read(&positions, HIST, &[ZSIDE]).input_error(format!("cannot read {positions}"))?;

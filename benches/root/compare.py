@@ -4,8 +4,9 @@
     python benches/root/compare.py target/release/examples [--digits N] [--repeats N]
 
 uproot writes a tree of one million rows with 20 float branches and 5 jagged float branches of mean length 4, once per
-compression. Both programs then read every branch whole, one after another, on one and on two threads; runs alternate,
-the best wall time counts, and next to it the processor time per run, which says more on a machine that is busy. The
+compression. Both programs then read all values, each in the way that suits it: recoil in batches of 200 000 rows, as a
+program that streams does, uproot every branch whole, one after another; on one and on two threads. Runs alternate, the
+best wall time counts, and next to it the processor time per run, which says more on a machine that is busy. The
 values of both are compared bit by bit at the end.
 """
 

@@ -142,7 +142,11 @@ impl Plane {
                 bin.occupied = true;
                 self.occupied.push(i as u32);
             }
-            if layer <= LAST_CEE_LAYER { bin.em += mip_pt } else { bin.had += mip_pt }
+            if layer <= LAST_CEE_LAYER {
+                bin.em += mip_pt
+            } else {
+                bin.had += mip_pt
+            }
             bin.x += mip_pt * x;
             bin.y += mip_pt * y;
         }

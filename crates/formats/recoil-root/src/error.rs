@@ -182,6 +182,12 @@ pub enum Fault {
         /// Bytes in the record.
         len: usize,
     },
+    /// A record that reaches past the end of the file.
+    #[error("the record reaches past the end of the file, which has {len} bytes: cut short?")]
+    CutShort {
+        /// Bytes in the file.
+        len: u64,
+    },
     /// A value that cannot be.
     #[error("{what} at {at} of the record")]
     Bad {

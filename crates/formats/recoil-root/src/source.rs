@@ -39,8 +39,7 @@ impl Source {
     /// shorter.
     pub fn read_into(&self, at: u64, n: usize, buffer: &mut Vec<u8>) -> Result<()> {
         if at.checked_add(n as u64).is_none_or(|end| end > self.len) {
-            let short = Fault::bad(0, format!("needs {n} bytes where the file ends at {}: truncated?", self.len));
-            return Err(short.at(Place { byte: Some(at), ..self.place() }));
+            return Err(Fault::CutShort { len: self.len }.at(Place { byte: Some(at), ..self.place() }));
         }
         if buffer.len() < n {
             buffer.resize(n, 0);

@@ -263,6 +263,7 @@ mod tests {
         let mut config = config();
         config.plane.bins = 12;
         config.plane.had_kernel = vec![1.0; 9];
+        config.threshold = 6.0;
         // bins are 0.1 wide: the cells fill bins 5 and 7 of the row, and both spread over bin 6
         let seeds = seeds_of(&config, &[(3.0, -5.0, 35, 50.0), (3.0, 15.0, 35, 50.0)]);
         assert_eq!(seeds.len(), 1);

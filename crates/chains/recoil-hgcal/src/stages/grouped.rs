@@ -36,12 +36,17 @@ impl Grouped {
         let mut first = 0;
         while let Some(batch) = reader.next_batch()? {
             let (events, labels) = (batch.scalar_as::<i64>(EVENT.name)?, samples(&batch)?);
-            for (row, &event) in events.iter().enumerate() {
-                let key = (labels.as_ref().map_or(String::new(), |l| l[row].to_owned()), event);
+            let key_of = |row: usize| (labels.as_ref().map_or("", |labels| labels[row]), events[row]);
+            let mut start = 0;
+            while start < events.len() {
+                let key = key_of(start);
+                let same = (start..events.len()).take_while(|&row| key_of(row) == key).count();
+                let key = (key.0.to_owned(), key.1);
                 if !table.rows.contains_key(&key) {
                     table.keys.push(key.clone());
                 }
-                table.rows.entry(key).or_default().push(first + row);
+                table.rows.entry(key).or_default().extend(first + start..first + start + same);
+                start += same;
             }
             for name in &numbers {
                 table.columns.entry(name).or_default().extend_from_slice(&batch.scalar_as::<f64>(name)?);
@@ -63,7 +68,12 @@ impl Grouped {
 
     /// A number; `None` if the table lacks the column.
     pub fn number(&self, column: &ColumnDef, row: usize) -> Option<f64> {
-        self.columns.get(column.name)?.get(row).copied()
+        self.column(column)?.get(row).copied()
+    }
+
+    /// All numbers of a column; `None` if the table lacks it.
+    pub fn column(&self, column: &ColumnDef) -> Option<&[f64]> {
+        self.columns.get(column.name).map(Vec::as_slice)
     }
 
     /// The events without their cells, as the writers of results want them.

@@ -59,6 +59,9 @@ impl Stage for ShapesStage {
         let assignment = Grouped::read(&assignment, &needed, &[ASSIGNMENT_FRACTION])
             .input_error(format!("cannot read {assignment}"))?;
         let seed_column = needed.get(1).copied().unwrap_or(TC_INDEX);
+        let columns = (assignment.column(&seed_column), assignment.column(&TC_INDEX));
+        let (seed_of, cell_of) = (columns.0.unwrap_or_default(), columns.1.unwrap_or_default());
+        let fraction_of = assignment.column(&ASSIGNMENT_FRACTION);
         let mut reader = CellReader::open(&input).input_error(format!("cannot read {input}"))?;
         let mut table = Table::create(&run.output_file()?, "the shapes", SHAPES.iter().copied(), reader.has_samples())?;
         let mut events = 0;
@@ -73,13 +76,12 @@ impl Stage for ShapesStage {
                         let (mut members, mut fractions) = (vec![], vec![]);
                         let mut constituents = TriggerCellColumns::default();
                         for &row in rows {
-                            let number = |column| assignment.number(column, row);
-                            if number(&seed_column) != Some(f64::from(seed)) {
+                            if seed_of.get(row) != Some(&f64::from(seed)) {
                                 continue;
                             }
-                            let index = number(&TC_INDEX).unwrap_or(-1.0) as usize;
+                            let index = cell_of.get(row).map_or(usize::MAX, |&index| index as usize);
                             members.push(index as u32);
-                            fractions.push(number(&ASSIGNMENT_FRACTION).unwrap_or(1.0));
+                            fractions.push(fraction_of.and_then(|f| f.get(row)).copied().unwrap_or(1.0));
                             cells.get(index).into_iter().for_each(|cell| constituents.push(cell));
                         }
                         let (Some(&eta), Some(&phi)) = (own.eta.get(c), own.phi.get(c)) else { continue };

@@ -97,7 +97,8 @@ impl Plane {
     ) {
         let side = config.plane.bins;
         self.fill(&config.plane, cells, endcap);
-        self.smooth(&config.plane);
+        self.smooth(side, &config.plane.em_kernel, |bin| bin.em);
+        self.smooth(side, &config.plane.had_kernel, |bin| bin.had);
         bins.clear();
         let energies = Energies { values: &self.smoothed, columns: side, cyclic: false };
         maxima::find(config, energies, bins);
@@ -154,27 +155,21 @@ impl Plane {
         self.occupied.sort_unstable();
     }
 
-    fn smooth(&mut self, config: &PlaneConfig) {
-        let kernels: [(&[f64], fn(&Content) -> f64); 2] =
-            [(&config.em_kernel, |bin| bin.em), (&config.had_kernel, |bin| bin.had)];
-        for (kernel, energy) in kernels {
-            let (side, norm) = (kernel.len().isqrt(), kernel.iter().sum::<f64>());
-            let reach = side / 2;
-            for &i in &self.occupied {
-                let energy = energy(&self.bins[i as usize]) / norm;
-                if energy == 0.0 {
-                    continue;
-                }
-                let (row, column) = (i as usize / config.bins, i as usize % config.bins);
-                for (k, weight) in kernel.iter().enumerate() {
-                    // the bin at `row - step` sees this one at `+ step`
-                    let target = |home: usize, index: usize| {
-                        (home + reach).checked_sub(index).filter(|&position| position < config.bins)
-                    };
-                    if let (Some(r), Some(c)) = (target(row, k / side), target(column, k % side)) {
-                        self.smoothed[r * config.bins + c] += weight * energy;
-                        self.touched.push((r * config.bins + c) as u32);
-                    }
+    /// Adds the energies that `energy` picks, smoothed by `kernel`.
+    fn smooth(&mut self, side: usize, kernel: &[f64], energy: impl Fn(&Content) -> f64) {
+        let (width, norm) = (kernel.len().isqrt(), kernel.iter().sum::<f64>());
+        // the bin at `home - step` sees this one at `home + step`
+        let target = |home: usize, index: usize| (home + width / 2).checked_sub(index).filter(|&bin| bin < side);
+        for &i in &self.occupied {
+            let energy = energy(&self.bins[i as usize]) / norm;
+            if energy == 0.0 {
+                continue;
+            }
+            let (row, column) = (i as usize / side, i as usize % side);
+            for (k, weight) in kernel.iter().enumerate() {
+                if let (Some(r), Some(c)) = (target(row, k / width), target(column, k % width)) {
+                    self.smoothed[r * side + c] += weight * energy;
+                    self.touched.push((r * side + c) as u32);
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! The plane is a square of `bins` by `bins`, bounded on all sides. Energy in CE-E and in CE-H is smoothed by a kernel of
 //! its own, each divided by the sum of its weights, and added; seeds are then found as in the other space
-//! ([`maxima`](super::maxima)), rows along x and columns along y.
+//! ([`maxima`]), rows along x and columns along y.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -32,6 +32,22 @@ pub enum ProductionError {
         /// What went wrong, with the program's words.
         message: String,
     },
+    /// A batch system does not want tasks, now or later.
+    #[error("{executor} refuses: {message}")]
+    Refused {
+        /// Name of the executor.
+        executor: &'static str,
+        /// Its words.
+        message: String,
+    },
+    /// A batch system cannot take tasks now.
+    #[error("{executor} cannot take tasks now: {message}")]
+    Busy {
+        /// Name of the executor.
+        executor: &'static str,
+        /// Its words.
+        message: String,
+    },
     /// The production or the words about it are wrong.
     #[error("{0}")]
     Usage(String),

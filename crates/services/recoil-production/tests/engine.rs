@@ -28,6 +28,8 @@ struct AtOnce {
     submissions: Vec<(String, Vec<usize>, u32, Option<u64>)>,
     /// Tasks that vanish instead of running.
     vanish: usize,
+    /// What the next submissions are answered with.
+    answers: Vec<ProductionError>,
 }
 
 impl Executor for AtOnce {
@@ -35,9 +37,18 @@ impl Executor for AtOnce {
         "at-once"
     }
     fn capabilities(&self) -> Capabilities {
-        Capabilities { arrays: true, slots: None, poll_interval: Duration::from_millis(1) }
+        Capabilities {
+            arrays: true,
+            slots: None,
+            array_limit: None,
+            limits: true,
+            poll_interval: Duration::from_millis(1),
+        }
     }
     fn submit(&mut self, given: &StepSubmission) -> Result<JobId, ProductionError> {
+        if let Some(answer) = self.answers.pop() {
+            return Err(answer);
+        }
         let memory = given.resources.memory_bytes;
         self.submissions.push((given.step.clone(), given.tasks.clone(), given.attempt, memory));
         let lines = std::fs::read_to_string(self.state.step(&given.step)).unwrap();
@@ -79,7 +90,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::new(folder.path().join("state"));
         let supervisor = Supervisor::start(Arc::default()).unwrap();
-        let executor = AtOnce { state, supervisor, news: Vec::new(), submissions: Vec::new(), vanish: 0 };
+        let executor =
+            AtOnce { state, supervisor, news: Vec::new(), submissions: Vec::new(), vanish: 0, answers: Vec::new() };
         let options = Options {
             keep_going: false,
             jobs: None,
@@ -303,4 +315,22 @@ fn places_that_cannot_be_written_are_failures_that_name_them() {
         "steps: [{id: full, command: [sh, -c, 'echo x > /dev/full && touch \"$1\"', sh, '{output}'], output: y}]";
     let summary = World::new().run(full).unwrap();
     assert!(summary.failed[0].starts_with("full: sh ended with exit code"), "{summary:?}");
+}
+
+#[test]
+fn a_batch_system_that_takes_nothing_now_is_asked_again_and_one_that_refuses_is_not() {
+    let text = "steps: [{id: a, command: [touch, '{output}'], output: 'a{i}', for: {i: 1..3}}]";
+    let mut world = World::new();
+    world.executor.answers = vec![ProductionError::Busy { executor: "at-once", message: "not now".into() }];
+    let summary = world.run(text).unwrap();
+    assert_eq!((summary.done, summary.failed.len()), (3, 0));
+    assert_eq!(world.executor.submissions, [("a".into(), vec![0, 1, 2], 2, None)]);
+
+    let mut world = World::new();
+    world.executor.answers = vec![ProductionError::Refused { executor: "at-once", message: "no such queue".into() }];
+    let summary = world.run(text).unwrap();
+    assert_eq!(summary.done, 0);
+    assert_eq!(summary.failed.first().unwrap(), "a.0: at-once refuses: no such queue");
+    let summary = world.run(text).unwrap();
+    assert_eq!((summary.done, summary.failed.len()), (3, 0), "a new run tries again");
 }

@@ -4,7 +4,9 @@ use super::blame;
 use clap::{Arg, ArgMatches, value_parser};
 use recoil_production::ProductionError;
 use recoil_production::executors::Executor;
+use recoil_production::executors::hyperqueue::HyperQueue;
 use recoil_production::executors::local::{Local, Size};
+use recoil_production::executors::slurm::Slurm;
 use recoil_production::state::StateDir;
 use recoil_production::units::memory_bytes;
 use recoil_stage::{Blame as _, StageError};
@@ -16,7 +18,7 @@ pub(super) fn options() -> [Arg; 3] {
         Arg::new("executor")
             .long("executor")
             .value_name("NAME")
-            .value_parser(["local"])
+            .value_parser(["local", "slurm", "hyperqueue"])
             .default_value("local")
             .help("Where tasks run"),
         Arg::new("cpus")
@@ -64,6 +66,8 @@ pub(super) fn named(
 ) -> Result<Box<dyn Executor>, ProductionError> {
     match name {
         "local" => Ok(Box::new(Local::new(state, size, worker))),
+        "slurm" => Ok(Box::new(Slurm::new(state)?)),
+        "hyperqueue" => Ok(Box::new(HyperQueue::new(state, size.cpus)?)),
         other => Err(ProductionError::Usage(format!("there is no executor '{other}'"))),
     }
 }

@@ -93,7 +93,9 @@ fn blame(error: ProductionError) -> StageError {
         ProductionError::Usage(_) => ErrorKind::Usage,
         ProductionError::Exists(_) => ErrorKind::Output,
         ProductionError::State { .. } => ErrorKind::Input,
-        ProductionError::Executor { .. } => ErrorKind::Partial,
+        ProductionError::Executor { .. } | ProductionError::Refused { .. } | ProductionError::Busy { .. } => {
+            ErrorKind::Partial
+        }
         ProductionError::File { doing, .. } if doing.starts_with("read") || doing.starts_with("list") => {
             ErrorKind::Input
         }

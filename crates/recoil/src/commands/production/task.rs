@@ -9,6 +9,7 @@ use recoil_production::task::supervise::Limits;
 use recoil_production::task::worker::serve;
 use recoil_stage::{ErrorKind, StageError};
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(super) fn command() -> Command {
     let own = |name: &'static str| Arg::new(name).long(name);
@@ -17,7 +18,11 @@ pub(super) fn command() -> Command {
         own("worker").action(ArgAction::SetTrue).help("Take tasks from standard input"),
         own("step").value_name("ID").required_unless_present("worker").help("The step"),
         own("task").value_name("N").value_parser(value_parser!(usize)).default_value("0").help("Number of the task"),
+        own("first").value_name("N").value_parser(value_parser!(usize)).default_value("0").help("Added to --task"),
         own("attempt").value_name("N").value_parser(value_parser!(u32)).default_value("1").help("Which try"),
+        own("memory").value_name("BYTES").value_parser(value_parser!(u64)).help("Limit of memory"),
+        own("seconds").value_name("N").value_parser(value_parser!(u64)).help("Limit of time"),
+        own("stop-file").value_name("FILE").value_parser(value_parser!(PathBuf)).help("Stop when this file exists"),
     ])
 }
 
@@ -30,7 +35,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, StageError> {
     let Some(step) = matches.get_one::<String>("step") else { return Ok(0) };
     let task = matches.get_one::<usize>("task").copied().unwrap_or_default();
     let attempt = matches.get_one::<u32>("attempt").copied().unwrap_or(1);
-    let result = run_one(&state, step, task, attempt, Limits::default()).map_err(blame)?;
+    let task = task + matches.get_one::<usize>("first").copied().unwrap_or_default();
+    let limits = Limits {
+        memory_bytes: matches.get_one("memory").copied(),
+        time: matches.get_one("seconds").copied().map(Duration::from_secs),
+    };
+    let stop_file = matches.get_one::<PathBuf>("stop-file").cloned();
+    let result = run_one(&state, step, task, attempt, limits, stop_file).map_err(blame)?;
     match result.outcome {
         Outcome::Done => Ok(0),
         _ => Err(StageError::new(ErrorKind::Partial, format!("task {task} of step {step}: {}", result.message))),

@@ -51,8 +51,13 @@ pub fn cancel_all(state: &StateDir, executor: impl FnOnce(&str) -> Result<Box<dy
         for (&task, own) in tasks.iter().filter(|(_, own)| own.status == TaskStatus::Submitted) {
             open.push((step.clone(), task, own.attempt));
             if let Some(job) = memory.jobs.get(&own.token).map(|job| JobId(job.clone())) {
-                let fresh =
-                    || Watched { job: job.clone(), step: step.clone(), attempt: own.attempt, tasks: Vec::new() };
+                let fresh = || Watched {
+                    job: job.clone(),
+                    token: own.token.clone(),
+                    step: step.clone(),
+                    attempt: own.attempt,
+                    tasks: Vec::new(),
+                };
                 jobs.entry(job.clone()).or_insert_with(fresh).tasks.push(task);
             }
         }

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 /// Failures that are told one by one.
 const TOLD: usize = 20;
-/// How long a result file may take to become visible on a shared file system.
+/// How long a result file may take to become visible on a shared file system: one that may be there, and one that must.
 const GRACE: Duration = Duration::from_secs(10);
+const LONG_GRACE: Duration = Duration::from_secs(90);
 
 impl Engine<'_> {
     /// Takes news from the executor; returns how many tasks have ended for good.
@@ -25,16 +26,27 @@ impl Engine<'_> {
         for report in news {
             let key = (report.job.clone(), report.task);
             let Some(flight) = self.flights.get_mut(&key) else { continue };
-            let TaskState::Ended(ending) = report.state else { continue };
+            let TaskState::Ended(ending) = report.state else {
+                flight.gone = None;
+                continue;
+            };
             let (task, attempt) = (flight.task, flight.attempt);
             let index = self.plan.graph.step_of(task);
             let Some(step) = self.plan.production.steps.get(index) else { continue };
             let own = results.remove(&(step.id.clone(), report.task));
             let result = match own.or_else(|| read_result(self.state, &step.id, report.task, attempt)) {
+                // the batch system knows better than the task runner why it stopped it
+                Some(result) if result.outcome == Outcome::Cancelled && explains(&ending) => {
+                    without_result(&step.id, report.task, attempt, ending)
+                }
                 Some(result) => result,
                 None => {
-                    let unsure = self.able.arrays && matches!(ending, Ending::Exited | Ending::Vanished);
-                    if unsure && flight.gone.get_or_insert_with(Instant::now).elapsed() < GRACE {
+                    let grace = match ending {
+                        Ending::Exited | Ending::Vanished if self.able.arrays => GRACE,
+                        Ending::Succeeded if self.able.arrays => LONG_GRACE,
+                        _ => Duration::ZERO,
+                    };
+                    if flight.gone.get_or_insert_with(Instant::now).elapsed() < grace {
                         continue;
                     }
                     stop_orphans(self.state, &step.id, report.task, attempt);
@@ -51,6 +63,11 @@ impl Engine<'_> {
             self.running.get_mut(index).into_iter().for_each(|count| *count -= 1);
             ended.push((task, result));
         }
+        self.note_ends(ended)
+    }
+
+    /// Notes the ends of tasks and does what follows; returns how many are final.
+    pub(super) fn note_ends(&mut self, ended: Vec<(usize, TaskResult)>) -> Result<u64> {
         let events: Vec<Event> =
             ended.iter().map(|(_, result)| Event::End { result: Box::new(result.clone()) }).collect();
         self.journal.add(&events)?;
@@ -128,13 +145,18 @@ impl Engine<'_> {
     }
 }
 
-fn without_result(step: &str, task: usize, attempt: u32, ending: Ending) -> TaskResult {
+/// Whether an end is the batch system's doing.
+fn explains(ending: &Ending) -> bool {
+    matches!(ending, Ending::OutOfMemory | Ending::TimeLimit | Ending::NodeFailure)
+}
+
+pub(super) fn without_result(step: &str, task: usize, attempt: u32, ending: Ending) -> TaskResult {
     let (outcome, message) = match ending {
         Ending::OutOfMemory => (Outcome::OutOfMemory, "stopped by the batch system for lack of memory".into()),
         Ending::TimeLimit => (Outcome::TimedOut, "stopped by the batch system at its time limit".into()),
         Ending::NodeFailure => (Outcome::Lost, "its machine or task runner failed".into()),
         Ending::Cancelled => (Outcome::Cancelled, "cancelled".into()),
-        Ending::Exited => (Outcome::Lost, "its task runner ended without a result".into()),
+        Ending::Exited | Ending::Succeeded => (Outcome::Lost, "its task runner ended without a result".into()),
         Ending::Vanished => (Outcome::Lost, "the batch system does not know it any more".into()),
         Ending::Other(words) => (Outcome::Failed, words),
     };

@@ -99,7 +99,13 @@ fn take_lock(state: &StateDir) -> Result<Lock> {
         .write(true)
         .open(&path)
         .map_err(ProductionError::file("write", &path))?;
-    if file.try_lock().is_err() {
+    // a program that a killed manager was about to start holds its lock for a moment longer
+    let since = Instant::now();
+    while file.try_lock().is_err() {
+        if since.elapsed() < Duration::from_secs(1) {
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        }
         let mut holder = String::new();
         let _ = file.read_to_string(&mut holder);
         return Err(ProductionError::Usage(format!(
@@ -141,6 +147,8 @@ struct Engine<'a> {
     /// Files that failed tasks of accepted steps did not write.
     dropped: HashSet<PathBuf>,
     stopping: bool,
+    /// Until when the batch system takes nothing, and how long that wait is.
+    held: Option<(Instant, Duration)>,
     flushed: Instant,
     submissions: u64,
     summary: Summary,
@@ -229,6 +237,7 @@ impl<'a> Engine<'a> {
             watched: BTreeMap::new(),
             dropped: HashSet::new(),
             stopping: false,
+            held: None,
             flushed: Instant::now(),
             submissions: 0,
             summary: Summary::default(),
@@ -328,11 +337,15 @@ impl<'a> Engine<'a> {
                 self.executor.cancel(&watched)?;
                 cancelled = Some(Instant::now());
             }
-            if !self.stopping {
+            if !self.stopping && !self.is_held() {
                 self.submit_ready()?;
             }
             if self.flights.is_empty() {
-                return Ok(());
+                if self.held.is_none() || self.stopping {
+                    return Ok(());
+                }
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
             }
             if cancelled.is_some_and(|since| since.elapsed() > Duration::from_secs(30)) {
                 return Ok(());
@@ -353,6 +366,9 @@ impl<'a> Engine<'a> {
                     self.options.observer.message(Level::Warning, &format!("{error}; trying again"));
                     std::thread::sleep(self.able.poll_interval.max(Duration::from_millis(100)) * errors);
                 }
+            }
+            for warning in self.executor.warnings() {
+                self.options.observer.message(Level::Warning, &warning);
             }
             if self.flushed.elapsed() > Duration::from_secs(1) {
                 self.journal.flush()?;

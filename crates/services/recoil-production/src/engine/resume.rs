@@ -29,7 +29,11 @@ pub(super) fn settle(
     let mut asked: HashMap<String, bool> = HashMap::new();
     let mut events = Vec::new();
     for (step, task, attempt, token) in open {
-        if let Some(result) = read_result(state, &step, task, attempt) {
+        let batch = executor.capabilities().arrays;
+        // the batch system knows why it stopped a task
+        let asks = batch && same_place && memory.jobs.contains_key(&token);
+        let result = read_result(state, &step, task, attempt);
+        if let Some(result) = result.filter(|result| !asks || result.outcome != Outcome::Cancelled) {
             events.push(Event::End { result: Box::new(result) });
             continue;
         }
@@ -143,7 +147,8 @@ impl Engine<'_> {
         self.set(task, Status::InFlight);
         self.running.get_mut(index).into_iter().for_each(|count| *count += 1);
         self.flights.insert((job.clone(), number), Flight { task, attempt, gone: None });
-        let fresh = || Watched { job: job.clone(), step: step.into(), attempt, tasks: Vec::new() };
+        let token = self.memory.task(step, number).map(|own| own.token.clone()).unwrap_or_default();
+        let fresh = || Watched { job: job.clone(), token, step: step.into(), attempt, tasks: Vec::new() };
         self.watched.entry(job.clone()).or_insert_with(fresh).tasks.push(number);
     }
 }

@@ -1,20 +1,28 @@
 //! Submitting what can run.
 
+use super::end::without_result;
 use super::{Engine, fresh};
 use crate::error::{ProductionError, Result};
-use crate::executors::StepSubmission;
+use crate::executors::{Ending, StepSubmission};
 use crate::journal::Event;
 use crate::model::Resources;
 use crate::state::write_atomic;
 use crate::task::run::now;
-use crate::task::{Outcome, TaskSpec};
+use crate::task::{Outcome, TaskResult, TaskSpec};
+use recoil_stage::progress::Level;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 impl Engine<'_> {
+    /// Whether the batch system was found to take nothing a short while ago.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some_and(|(until, _)| Instant::now() < until)
+    }
+
     /// Submits tasks that can run, as far as the limits allow.
     pub(super) fn submit_ready(&mut self) -> Result<()> {
-        let room = match (self.able.slots, self.options.jobs.filter(|_| !self.able.arrays)) {
+        let room = match (self.able.slots, self.options.jobs.filter(|_| !self.able.limits)) {
             (Some(slots), Some(jobs)) => slots.min(jobs),
             (one, other) => one.or(other).unwrap_or(usize::MAX),
         };
@@ -26,15 +34,13 @@ impl Engine<'_> {
             }
             let Some(step) = self.plan.production.steps.get(step_index) else { continue };
             let running = self.running.get(step_index).copied().unwrap_or_default();
-            if self.able.arrays {
-                // one call for the whole step: not before all of it can run
-                if tasks.len() + running == self.left.get(step_index).copied().unwrap_or_default() {
-                    chosen.push((step_index, tasks.iter().copied().collect()));
-                    free = free.saturating_sub(tasks.len());
-                }
+            // one call for the whole step: not before all of it can run
+            let left = self.left.get(step_index).copied().unwrap_or_default();
+            if self.able.arrays && tasks.len() + running < left {
                 continue;
             }
-            let own = step.concurrent.map_or(free, |limit| limit.saturating_sub(running).min(free));
+            let limit = step.concurrent.filter(|_| !self.able.limits);
+            let own = limit.map_or(free, |limit| limit.saturating_sub(running).min(free));
             let tasks: Vec<usize> = tasks.iter().copied().take(own).collect();
             free -= tasks.len();
             if !tasks.is_empty() {
@@ -42,6 +48,9 @@ impl Engine<'_> {
             }
         }
         for (step, tasks) in chosen {
+            if self.is_held() {
+                break;
+            }
             self.submit_step(step, &tasks)?;
         }
         Ok(())
@@ -51,20 +60,24 @@ impl Engine<'_> {
         let Some(step) = self.plan.production.steps.get(index) else { return Ok(()) };
         let start = self.plan.graph.tasks(index).start;
         // tasks of different tries or sizes are different submissions
-        let mut groups: BTreeMap<(u32, Option<u64>), Vec<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<(u32, Option<u64>, usize), Vec<usize>> = BTreeMap::new();
         for task in tasks {
             let attempt = self.memory.task(&step.id, task - start).map_or(1, |own| own.attempt + 1);
             let memory = self.memory_of(index, task - start);
-            let group = groups.entry((attempt, memory)).or_default();
+            let part = self.able.array_limit.map_or(0, |limit| (task - start) / limit.max(1));
+            let group = groups.entry((attempt, memory, part)).or_default();
             group.push(task - start);
         }
         if self.able.arrays {
             self.write_specs(index)?;
         }
-        for ((attempt, memory_bytes), numbers) in groups {
+        for ((attempt, memory_bytes, _), numbers) in groups {
             let whole: Vec<Vec<usize>> =
                 if self.able.arrays { vec![numbers] } else { numbers.into_iter().map(|number| vec![number]).collect() };
             for numbers in whole {
+                if self.is_held() {
+                    return Ok(());
+                }
                 self.submit_group(index, numbers, attempt, memory_bytes)?;
             }
         }
@@ -117,7 +130,18 @@ impl Engine<'_> {
             self.journal.flush()?;
         }
         self.memory.apply(event);
-        let job = self.executor.submit(&submission)?;
+        let job = match self.executor.submit(&submission) {
+            Ok(job) => job,
+            Err(error @ ProductionError::Refused { .. }) => {
+                return self.refused(index, &submission, &error.to_string());
+            }
+            Err(error @ ProductionError::Busy { .. }) => {
+                self.hold(&error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.held = None;
         if self.able.arrays {
             let event = Event::Job { token, job: job.0.clone() };
             self.journal.add(std::slice::from_ref(&event))?;
@@ -129,6 +153,30 @@ impl Engine<'_> {
             self.watch(job.clone(), &submission.step, index, number, start + number, attempt);
         }
         Ok(())
+    }
+
+    /// The batch system does not want tasks: they have failed.
+    fn refused(&mut self, index: usize, given: &StepSubmission, words: &str) -> Result<()> {
+        let start = self.plan.graph.tasks(index).start;
+        let end = |task: &usize| {
+            let ending = Ending::Other(words.to_string());
+            (start + task, without_result(&given.step, *task, given.attempt, ending))
+        };
+        let ended: Vec<(usize, TaskResult)> = given.tasks.iter().map(end).collect();
+        self.held = None;
+        ended.iter().for_each(|(task, _)| self.leave_ready(*task));
+        self.note_ends(ended).map(|_| ())
+    }
+
+    /// The batch system takes nothing for a while.
+    fn hold(&mut self, words: &str) {
+        const FIRST: Duration = Duration::from_secs(2);
+        const LAST: Duration = Duration::from_secs(60);
+        let wait = self.held.map_or(FIRST, |(_, wait)| (wait * 2).min(LAST));
+        if self.held.is_none() {
+            self.options.observer.message(Level::Warning, &format!("{words}; trying again until it does"));
+        }
+        self.held = Some((Instant::now() + wait, wait));
     }
 
     /// Memory for the next try: that of the last one, raised if that was not enough.

@@ -283,7 +283,13 @@ impl Executor for Local {
     fn capabilities(&self) -> Capabilities {
         // a few in reserve, so that no processor waits for the manager
         let slots = self.size.cpus as usize * 2 + 2;
-        Capabilities { arrays: false, slots: Some(slots), poll_interval: Duration::from_millis(200) }
+        Capabilities {
+            arrays: false,
+            slots: Some(slots),
+            array_limit: None,
+            limits: false,
+            poll_interval: Duration::from_millis(200),
+        }
     }
 
     fn submit(&mut self, submission: &StepSubmission) -> Result<JobId> {

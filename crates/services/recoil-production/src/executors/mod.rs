@@ -8,9 +8,13 @@
 //! Before a submission the engine notes its token in the journal, afterwards the job's number. If the number is missing
 //! when the journal is read again (the manager died, the reply was lost), [`Executor::find`] looks for the token.
 
+mod batch;
+mod command;
+pub mod hyperqueue;
 pub mod local;
+pub mod slurm;
 
-use crate::error::Result;
+use crate::error::{ProductionError, Result};
 use crate::model::{Environment, Resources};
 use crate::task::{TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
@@ -61,6 +65,8 @@ pub struct StepSubmission {
 pub struct Watched {
     /// The job.
     pub job: JobId,
+    /// Token of its submission.
+    pub token: String,
     /// Its step.
     pub step: String,
     /// Which try.
@@ -94,8 +100,10 @@ pub enum TaskState {
 /// How a task ended, as far as the batch system knows. A result file wins over this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The task runner ended by itself.
+    /// The task runner ended, or was ended, by itself.
     Exited,
+    /// The task runner ended well: there is a result file, although it may take a while to be seen.
+    Succeeded,
     /// It was stopped for using more memory than asked for.
     OutOfMemory,
     /// It was stopped at its time limit.
@@ -118,6 +126,10 @@ pub struct Capabilities {
     pub arrays: bool,
     /// At most so many tasks submitted and not ended.
     pub slots: Option<usize>,
+    /// Tasks of one submission have numbers in the same multiple of this, so that their numbers within it are smaller.
+    pub array_limit: Option<usize>,
+    /// Whether a submission may be given whole, and at most [`StepSubmission::concurrent`] of its tasks run at once.
+    pub limits: bool,
     /// How often it makes sense to ask.
     pub poll_interval: Duration,
 }
@@ -133,11 +145,13 @@ pub trait Executor {
     /// Submits tasks; one call to the batch system.
     ///
     /// # Errors
-    /// When the batch system refuses, with its words.
+    /// [`ProductionError::Refused`] when the batch system does not want them, with its words: they fail.
+    /// [`ProductionError::Busy`] when it cannot take them now; should it have taken them after all, they do nothing: they
+    /// are submitted again later. Anything else ends the run.
     fn submit(&mut self, submission: &StepSubmission) -> Result<JobId>;
 
     /// The job that carries this token, if the batch system knows one. Asked once after a restart for submissions whose
-    /// reply was lost.
+    /// reply was lost. If there is none, none of its tasks begins any more.
     ///
     /// # Errors
     /// When the batch system cannot be asked.
@@ -163,9 +177,19 @@ pub trait Executor {
         Vec::new()
     }
 
+    /// What people should know about the batch system, one line each.
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Asks for an end of these tasks.
     ///
     /// # Errors
     /// When the batch system refuses.
     fn cancel(&mut self, jobs: &[Watched]) -> Result<()>;
+}
+
+/// The batch system does not want tasks.
+fn refused(executor: &'static str, message: String) -> ProductionError {
+    ProductionError::Refused { executor, message }
 }

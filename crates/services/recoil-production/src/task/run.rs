@@ -11,8 +11,10 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wait4::Wait4 as _;
 
@@ -120,8 +122,10 @@ fn commands(
             Some(group) => {
                 let run = state.running(&spec.step, spec.task, result.attempt);
                 // who looks for orphans finds them by this; without it they only run on in vain
-                let _ =
-                    fs::write(&run, format!("{} {}\n", group, start_time(group.as_raw_nonzero().get()).unwrap_or(0)));
+                let _ = fs::write(
+                    &run,
+                    format!("{} {} {}\n", group, start_time(group.as_raw_nonzero().get()).unwrap_or(0), host()),
+                );
                 supervisor.watch(id, group, deadline, limits.memory_bytes);
                 // not reaped yet, so that the number cannot belong to anyone else while the rest of the group is stopped
                 while let Err(rustix::io::Errno::INTR) =
@@ -245,10 +249,12 @@ pub(crate) fn start_time(process: i32) -> Option<u64> {
 pub fn stop_orphans(state: &StateDir, step: &str, task: usize, attempt: u32) {
     let path = state.running(step, task, attempt);
     let Ok(text) = fs::read_to_string(&path) else { return };
-    let mut parts = text.split_whitespace().map(str::parse::<u64>);
-    if let (Some(Ok(group)), Some(Ok(started))) = (parts.next(), parts.next()) {
-        let group = i32::try_from(group).ok();
-        if let Some(pid) = group.filter(|group| start_time(*group) == Some(started)).and_then(Pid::from_raw) {
+    let parts: Vec<&str> = text.split_whitespace().collect();
+    if let [group, started, machine] = parts[..]
+        && let (Ok(group), Ok(started)) = (group.parse::<i32>(), started.parse::<u64>())
+        && machine == host()
+    {
+        if let Some(pid) = Some(group).filter(|group| start_time(*group) == Some(started)).and_then(Pid::from_raw) {
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }
@@ -265,11 +271,19 @@ pub fn host() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_string()).unwrap_or_default()
 }
 
-/// Runs the task `task` of `steps/STEP.jsonl` in this process: what a batch system starts. SIGTERM and SIGINT stop it.
+/// Runs the task `task` of `steps/STEP.jsonl` in this process: what a batch system starts. SIGTERM and SIGINT stop it, and
+/// so does a file of the name `stop_file`, before it begins or while it runs.
 ///
 /// # Errors
 /// When the description cannot be read. A task that fails is no error.
-pub fn run_one(state: &StateDir, step: &str, task: usize, attempt: u32, limits: Limits) -> Result<TaskResult> {
+pub fn run_one(
+    state: &StateDir,
+    step: &str,
+    task: usize,
+    attempt: u32,
+    limits: Limits,
+    stop_file: Option<PathBuf>,
+) -> Result<TaskResult> {
     let path = state.step(step);
     let wrong = |message: String| ProductionError::State { path: path.clone(), message };
     let text = fs::read_to_string(&path).map_err(ProductionError::file("read", &path))?;
@@ -279,10 +293,24 @@ pub fn run_one(state: &StateDir, step: &str, task: usize, attempt: u32, limits: 
         // a batch system may start a job twice
         return Ok(done);
     }
-    let stop = std::sync::Arc::default();
+    let stop: Arc<AtomicBool> = Arc::default();
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register(signal, std::sync::Arc::clone(&stop))
+        signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(ProductionError::file("listen to signals for", &path))?;
+    }
+    if let Some(file) = stop_file {
+        stop.store(file.exists(), Ordering::Relaxed);
+        let flag = Arc::clone(&stop);
+        let look = move || {
+            loop {
+                std::thread::sleep(Duration::from_secs(1));
+                if file.exists() {
+                    flag.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("stop file".into()).stack_size(64 << 10).spawn(look);
+        thread.map_err(ProductionError::file("start a thread for", &path))?;
     }
     let supervisor = Supervisor::start(stop).map_err(ProductionError::file("start a thread for", &path))?;
     Ok(execute(state, &spec, attempt, limits, &supervisor, new_id()).finish())

@@ -253,10 +253,10 @@ pub fn stop_orphans(state: &StateDir, step: &str, task: usize, attempt: u32) {
     if let [group, started, machine] = parts[..]
         && let (Ok(group), Ok(started)) = (group.parse::<i32>(), started.parse::<u64>())
         && machine == host()
+        && start_time(group) == Some(started)
+        && let Some(pid) = Pid::from_raw(group)
     {
-        if let Some(pid) = Some(group).filter(|group| start_time(*group) == Some(started)).and_then(Pid::from_raw) {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
+        let _ = kill_process_group(pid, Signal::KILL);
     }
     let _ = fs::remove_file(path);
 }

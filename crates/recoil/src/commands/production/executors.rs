@@ -4,6 +4,7 @@ use super::blame;
 use clap::{Arg, ArgMatches, value_parser};
 use recoil_production::ProductionError;
 use recoil_production::executors::Executor;
+use recoil_production::executors::htcondor::HtCondor;
 use recoil_production::executors::hyperqueue::HyperQueue;
 use recoil_production::executors::local::{Local, Size};
 use recoil_production::executors::slurm::Slurm;
@@ -18,7 +19,7 @@ pub(super) fn options() -> [Arg; 3] {
         Arg::new("executor")
             .long("executor")
             .value_name("NAME")
-            .value_parser(["local", "slurm", "hyperqueue"])
+            .value_parser(["local", "slurm", "hyperqueue", "htcondor"])
             .default_value("local")
             .help("Where tasks run"),
         Arg::new("cpus")
@@ -68,6 +69,7 @@ pub(super) fn named(
         "local" => Ok(Box::new(Local::new(state, size, worker))),
         "slurm" => Ok(Box::new(Slurm::new(state)?)),
         "hyperqueue" => Ok(Box::new(HyperQueue::new(state, size.cpus)?)),
+        "htcondor" => Ok(Box::new(HtCondor::new(state)?)),
         other => Err(ProductionError::Usage(format!("there is no executor '{other}'"))),
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod executors;
+mod export;
 mod inspect;
 mod running;
 mod task;
@@ -30,6 +31,7 @@ pub(crate) fn command() -> Command {
             inspect::logs_command(),
             inspect::report_command(),
             inspect::clean_command(),
+            export::command(),
             task::command(),
         ])
 }
@@ -47,6 +49,7 @@ pub(crate) fn run(matches: &ArgMatches, context: &Context<'_>) -> Result<u8, Sta
         Some(("logs", own)) => inspect::logs(own, context),
         Some(("report", own)) => inspect::report(own, context),
         Some(("clean", own)) => inspect::clean(own, context),
+        Some(("export", own)) => export::run(own, context),
         Some(("run-task", own)) => task::run(own),
         _ => Ok(0),
     }

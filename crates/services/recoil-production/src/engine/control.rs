@@ -46,25 +46,35 @@ pub fn cancel_all(state: &StateDir, executor: impl FnOnce(&str) -> Result<Box<dy
     let _lock = take_lock(state)?;
     let memory = Memory::read(state)?;
     let mut open: Vec<(String, usize, u32)> = Vec::new();
-    let mut jobs: BTreeMap<JobId, Watched> = BTreeMap::new();
+    // tasks that were submitted together, by the token of their submission
+    let mut submissions: BTreeMap<&str, Watched> = BTreeMap::new();
     for (step, tasks) in memory.steps.iter().collect::<BTreeMap<_, _>>() {
         for (&task, own) in tasks.iter().filter(|(_, own)| own.status == TaskStatus::Submitted) {
             open.push((step.clone(), task, own.attempt));
-            if let Some(job) = memory.jobs.get(&own.token).map(|job| JobId(job.clone())) {
-                let fresh = || Watched {
-                    job: job.clone(),
-                    token: own.token.clone(),
-                    step: step.clone(),
-                    attempt: own.attempt,
-                    tasks: Vec::new(),
-                };
-                jobs.entry(job.clone()).or_insert_with(fresh).tasks.push(task);
-            }
+            let fresh = || Watched {
+                job: JobId(memory.jobs.get(&own.token).cloned().unwrap_or_default()),
+                token: own.token.clone(),
+                step: step.clone(),
+                attempt: own.attempt,
+                tasks: Vec::new(),
+            };
+            submissions.entry(&own.token).or_insert_with(fresh).tasks.push(task);
         }
     }
-    if !jobs.is_empty() {
-        let name = memory.executor.clone().unwrap_or_default();
-        executor(&name)?.cancel(&jobs.into_values().collect::<Vec<_>>())?;
+    let name = memory.executor.clone().unwrap_or_default();
+    if !open.is_empty() && name != "local" {
+        let mut executor = executor(&name)?;
+        let mut jobs = Vec::new();
+        for mut own in submissions.into_values() {
+            own.tasks.sort_unstable();
+            // a submission whose reply was lost: its job is found, or made void
+            if own.job.0.is_empty() {
+                let Some(job) = executor.find(&own.token)? else { continue };
+                own.job = job;
+            }
+            jobs.push(own);
+        }
+        executor.cancel(&jobs)?;
     }
     let mut events = Vec::new();
     for (step, task, attempt) in &open {

@@ -1,10 +1,12 @@
 //! Which tasks are up to date, and why the others would run.
 
+use crate::error::{ProductionError, Result};
 use crate::graph::TaskIndex;
 use crate::journal::{Memory, TaskMemory, TaskStatus};
 use crate::key::key;
 use crate::model::{Argument, OutputKind, Production, Step};
 use crate::plan::{Plan, Reasons};
+use crate::state::{StateDir, write_atomic};
 use crate::task::{Outcome, TaskSpec};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -87,6 +89,30 @@ pub fn spec(
         spec.work.inputs.retain(|path| !gone.contains(path));
     }
     Some(spec)
+}
+
+/// Writes what the tasks of a step do, for task runners that a batch system starts.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_specs(
+    plan: &Plan,
+    state: &StateDir,
+    step: usize,
+    hash_inputs: bool,
+    gone: &HashSet<PathBuf>,
+) -> Result<()> {
+    let Some(own) = plan.production.steps.get(step) else { return Ok(()) };
+    let path = state.step(&own.id);
+    let mut text = Vec::new();
+    for number in 0..own.tasks.len() {
+        if let Some(spec) = spec(&plan.production, step, number, hash_inputs, gone) {
+            serde_json::to_writer(&mut text, &spec)
+                .map_err(|error| ProductionError::State { path: path.clone(), message: error.to_string() })?;
+            text.push(b'\n');
+        }
+    }
+    write_atomic(&path, &text, true)
 }
 
 fn whole_spec(production: &Production, step: usize, task: usize, hash_inputs: bool) -> Option<TaskSpec> {

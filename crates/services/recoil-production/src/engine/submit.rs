@@ -6,7 +6,6 @@ use crate::error::{ProductionError, Result};
 use crate::executors::{Ending, StepSubmission};
 use crate::journal::Event;
 use crate::model::Resources;
-use crate::state::write_atomic;
 use crate::task::run::now;
 use crate::task::{Outcome, TaskResult, TaskSpec};
 use recoil_stage::progress::Level;
@@ -69,7 +68,7 @@ impl Engine<'_> {
             group.push(task - start);
         }
         if self.able.arrays {
-            self.write_specs(index)?;
+            fresh::write_specs(self.plan, self.state, index, self.options.hash_inputs, &self.dropped)?;
         }
         for ((attempt, memory_bytes, _), numbers) in groups {
             let whole: Vec<Vec<usize>> =
@@ -100,7 +99,9 @@ impl Engine<'_> {
         } else {
             numbers.iter().filter_map(|number| self.spec(index, *number)).map(Arc::new).collect()
         };
-        let limit = match (step.concurrent, self.options.jobs) {
+        // arrays of one step share its limit
+        let arrays = self.able.array_limit.map_or(1, |limit| step.tasks.len().div_ceil(limit.max(1)).max(1));
+        let limit = match (step.concurrent.map(|own| (own / arrays).max(1)), self.options.jobs) {
             (Some(own), Some(all)) => Some(own.min(all)),
             (own, all) => own.or(all),
         };
@@ -192,20 +193,5 @@ impl Engine<'_> {
 
     fn spec(&self, index: usize, number: usize) -> Option<TaskSpec> {
         fresh::spec(&self.plan.production, index, number, self.options.hash_inputs, &self.dropped)
-    }
-
-    /// Writes what the tasks of a step do, for task runners that a batch system starts.
-    fn write_specs(&self, index: usize) -> Result<()> {
-        let Some(step) = self.plan.production.steps.get(index) else { return Ok(()) };
-        let path = self.state.step(&step.id);
-        let mut text = Vec::new();
-        for number in 0..step.tasks.len() {
-            if let Some(spec) = self.spec(index, number) {
-                serde_json::to_writer(&mut text, &spec)
-                    .map_err(|error| ProductionError::State { path: path.clone(), message: error.to_string() })?;
-                text.push(b'\n');
-            }
-        }
-        write_atomic(&path, &text, true)
     }
 }

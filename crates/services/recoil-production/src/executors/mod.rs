@@ -10,6 +10,7 @@
 
 mod batch;
 mod command;
+pub mod htcondor;
 pub mod hyperqueue;
 pub mod local;
 pub mod slurm;

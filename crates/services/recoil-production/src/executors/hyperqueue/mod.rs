@@ -38,6 +38,8 @@ pub struct HyperQueue {
     files: ResultFiles,
     results: Vec<TaskResult>,
     warnings: Vec<String>,
+    /// Whether it did not answer when it was asked last.
+    silent: bool,
     next: Instant,
 }
 
@@ -59,6 +61,7 @@ impl HyperQueue {
             files: ResultFiles::new(state),
             results: Vec::new(),
             warnings: Vec::new(),
+            silent: false,
             next: Instant::now(),
         })
     }
@@ -114,9 +117,14 @@ impl Executor for HyperQueue {
             if news.is_empty() && Instant::now() >= self.next {
                 let begin = Instant::now();
                 news = match self.door.ask(jobs) {
-                    Ok(news) => news,
+                    Ok(news) => {
+                        self.silent = false;
+                        news
+                    }
                     Err(error) => {
-                        self.warnings.push(format!("{error}; asking again"));
+                        if !std::mem::replace(&mut self.silent, true) {
+                            self.warnings.push(format!("{error}; asking again until it answers"));
+                        }
                         self.next = Instant::now() + Duration::from_secs(10);
                         continue;
                     }

@@ -5,7 +5,7 @@ use crate::{options, print};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use recoil_stage::config::{FlagValue, Given, flow, keys};
 use recoil_stage::progress::Level;
-use recoil_stage::{AnyStage, InputRole, OutputKind, Prepared, Request, StageError};
+use recoil_stage::{AnyStage, Description, InputRole, OutputKind, Prepared, Request, StageError};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -28,6 +28,11 @@ pub(crate) fn command(stage: &dyn AnyStage, word: &'static str, full: bool) -> C
                 .action(ArgAction::Append)
                 .help(format!("Input: {}", roles.join("; "))),
         );
+    }
+    for role in named_roles(&description) {
+        let action = if role.many { ArgAction::Append } else { ArgAction::Set };
+        let arg = Arg::new(role.role).long(role.role).value_name("FILE").action(action);
+        command = command.arg(arg.help(format!("The same as --input {}=FILE", role.role)));
     }
     match description.output {
         OutputKind::File { doc, formats: [] } => {
@@ -66,6 +71,14 @@ pub(crate) fn command(stage: &dyn AnyStage, word: &'static str, full: bool) -> C
         .arg(options::seed())
         .args(options::running());
     if full { command.after_help(key_help(stage)) } else { command }
+}
+
+/// Roles that have an option of their own: all of a stage with several, but those that would hide another option.
+fn named_roles(description: &Description) -> impl Iterator<Item = &'static InputRole> {
+    const TAKEN: [&str; 5] = ["input", "output", "config", "seed", "threads"];
+    let flags = description.flags;
+    let roles = if description.inputs.len() > 1 { description.inputs } else { &[] };
+    roles.iter().filter(move |role| !TAKEN.contains(&role.role) && flags.iter().all(|flag| flag.name != role.role))
 }
 
 fn input_help(role: &InputRole) -> String {
@@ -113,9 +126,14 @@ pub(crate) fn run(stage: &dyn AnyStage, matches: &ArgMatches, context: &Context<
         }
     }
     given.extend(options::all::<String>(matches, "words").into_iter().map(Given::Word));
+    let mut inputs = if description.inputs.is_empty() { Vec::new() } else { options::all(matches, "input") };
+    for role in named_roles(&description) {
+        let files = options::all::<String>(matches, role.role);
+        inputs.extend(files.into_iter().map(|file| format!("{}={file}", role.role)));
+    }
     let request = Request {
         given,
-        inputs: if description.inputs.is_empty() { Vec::new() } else { options::all(matches, "input") },
+        inputs,
         output: match description.output {
             OutputKind::Nothing => None,
             _ => matches.get_one::<PathBuf>("output").cloned(),

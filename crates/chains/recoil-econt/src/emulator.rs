@@ -18,6 +18,7 @@ pub mod autoencoder;
 pub mod best_choice;
 pub mod buffer;
 pub mod calibration;
+pub mod chip;
 pub mod float;
 pub mod formatter;
 pub mod frame;

@@ -1,5 +1,10 @@
 //! The chain's steps bound to files and configuration.
 
+pub mod bench;
+pub mod chip_config;
+pub mod emd;
+pub mod emulate;
+pub mod emulated;
 pub mod output;
 pub mod simulate;
 
@@ -12,7 +17,7 @@ pub const TABLES: &[&str] = &["parquet", "csv", "csv.gz", "root", "npy", "npz"];
 
 /// All stages of this file's folder, in the order of the chain.
 pub fn all() -> Vec<Box<dyn AnyStage>> {
-    vec![Box::new(simulate::Simulate)]
+    vec![Box::new(simulate::Simulate), Box::new(emulate::Emulate), Box::new(emd::Emd), Box::new(bench::Bench)]
 }
 
 /// What the check of a configuration found, as the configuration reader wants it, its keys being part `prefix` of the

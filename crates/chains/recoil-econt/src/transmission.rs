@@ -59,22 +59,22 @@ fn keep(wafer: &Wafer, cells: impl Iterator<Item = usize>) -> Wafer {
 
 /// Sums of 2x2 cells, each at the first of its largest cells.
 pub fn sums_of_4(wafer: &Wafer) -> Wafer {
-    sums(wafer, &GROUPS_2X2, false)
+    sums(wafer, &GROUPS_2X2)
 }
 
 /// Sums of 4x4 cells, each at the first of its largest cells.
 pub fn sums_of_16(wafer: &Wafer) -> Wafer {
-    sums(wafer, &GROUPS_4X4, false)
+    sums(wafer, &GROUPS_4X4)
 }
 
-fn sums<const N: usize>(wafer: &Wafer, groups: &[[usize; N]], last: bool) -> Wafer {
+fn sums<const N: usize>(wafer: &Wafer, groups: &[[usize; N]]) -> Wafer {
     let mut kept = [0; CELLS];
     let charge = |cell: usize| wafer.get(cell).copied().unwrap_or_default();
     for group in groups {
         let sum = group.iter().fold(0u32, |sum, &cell| sum.saturating_add(charge(cell)));
         let mut at = group[0];
         for &cell in group {
-            if charge(cell) > charge(at) || (last && charge(cell) == charge(at)) {
+            if charge(cell) > charge(at) {
                 at = cell;
             }
         }
@@ -87,19 +87,38 @@ fn sums<const N: usize>(wafer: &Wafer, groups: &[[usize; N]], last: bool) -> Waf
 
 /// What arrives of sums of `kind` over so many links, in the order behind the multiplexer: each sum at its largest cell, or
 /// spread evenly where no address is sent. Sums that do not fit into the frame are lost; more links than a kind can use are
-/// as good as the most it can.
-pub fn received_sums(charges: &Wafer, kind: SuperCell, links: usize) -> [f64; CELLS] {
+/// as good as the most it can. With `codes`, sums pass through their number format, seven-bit ones having lost so many bits.
+pub fn received_sums(charges: &Wafer, kind: SuperCell, links: usize, codes: Option<u32>) -> [f64; CELLS] {
     let sent = (0..=links).map(|l| kind.sums_sent(l)).max().unwrap_or(0);
     let cells = crate::emulator::super_cells::super_trigger_cells(charges);
+    let through = |sum: u32| match codes {
+        Some(drop) => {
+            let (format, drop) = kind.format(drop);
+            restored(format, format.encode(sum >> drop.min(31)), drop)
+        }
+        None => sum,
+    };
     let mut kept = [0.0; CELLS];
     for ((sum, place), into) in cells.of_kind(kind).zip(kept.chunks_exact_mut(kind.cells())).take(sent) {
+        let sum = f64::from(through(sum));
         if kind.address_bits() == 0 {
-            into.fill(f64::from(sum) / into.len() as f64);
+            into.fill(sum / into.len() as f64);
         } else if let Some(cell) = into.get_mut(usize::from(place)) {
-            *cell = f64::from(sum);
+            *cell = sum;
         }
     }
     kept
+}
+
+/// The kind of sums that loses least over so many links: 4x4 cells on one or two, coarse cells on three, 2x2 cells with
+/// seven bits on four and with nine bits from five on.
+pub const fn usual_sums(links: usize) -> SuperCell {
+    match links {
+        0..=2 => SuperCell::Stc16Of9,
+        3 => SuperCell::Ctc4Of7,
+        4 => SuperCell::Stc4Of7,
+        _ => SuperCell::Stc4Of9,
+    }
 }
 
 /// A charge through the seven-bit format and back, having lost `drop` bits.

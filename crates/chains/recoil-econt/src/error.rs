@@ -47,6 +47,14 @@ pub enum EcontError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A trigger cell of an event that no wafer can have.
+    #[error("trigger cell {row} of its event: {reason}")]
+    TriggerCell {
+        /// Row of the cell in its event, from 0.
+        row: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// A table without any wafer.
     #[error("{file}: there is no wafer in it")]
     Empty {

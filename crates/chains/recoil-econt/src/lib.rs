@@ -10,6 +10,7 @@
 //!   [`simulate`] makes realistic wafers from a seed.
 //! * [`arrangement`] makes images of wafers, as networks see them, and [`metrics`] tells how far a transmitted wafer is from
 //!   the true one; [`transmission`] is what reaches the back end.
+//! * [`front_end`] passes the trigger cells of whole events through the chips; [`study`] and [`figures`] compare algorithms.
 //! * [`stages`] binds all of it to files.
 //!
 //! ```
@@ -27,9 +28,12 @@ pub mod arrangement;
 pub mod data;
 pub mod emulator;
 pub mod error;
+pub mod figures;
+pub mod front_end;
 pub mod metrics;
 pub mod simulate;
 pub mod stages;
+pub mod study;
 pub mod transmission;
 pub mod wafer;
 

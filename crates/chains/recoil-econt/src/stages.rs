@@ -2,11 +2,15 @@
 
 pub mod bench;
 pub mod chip_config;
+pub mod compare;
 pub mod emd;
 pub mod emulate;
 pub mod emulated;
 pub mod output;
+pub mod prepare;
+pub mod produce;
 pub mod simulate;
+pub mod unpack;
 
 use recoil_stage::AnyStage;
 
@@ -17,7 +21,16 @@ pub const TABLES: &[&str] = &["parquet", "csv", "csv.gz", "root", "npy", "npz"];
 
 /// All stages of this file's folder, in the order of the chain.
 pub fn all() -> Vec<Box<dyn AnyStage>> {
-    vec![Box::new(simulate::Simulate), Box::new(emulate::Emulate), Box::new(emd::Emd), Box::new(bench::Bench)]
+    vec![
+        Box::new(simulate::Simulate),
+        Box::new(produce::Produce),
+        Box::new(unpack::Unpack),
+        Box::new(prepare::Prepare),
+        Box::new(emulate::Emulate),
+        Box::new(emd::Emd),
+        Box::new(compare::Compare),
+        Box::new(bench::Bench),
+    ]
 }
 
 /// What the check of a configuration found, as the configuration reader wants it, its keys being part `prefix` of the

@@ -165,7 +165,8 @@ fn full_message(error: &StageError) -> String {
 #[test]
 fn tables_of_every_form_give_the_same_wafers() {
     let dir = tempfile::tempdir().unwrap();
-    let rows: Vec<Vec<String>> = (0..6u32).map(|r| (0..48).map(|i| (r * 100 + 100 + i).to_string()).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        (0..6u32).map(|r| (0..48).map(|i| (r * 100 + 100 + i).to_string()).collect()).collect();
     let lines = |prefix: &dyn Fn(usize) -> String| -> String {
         rows.iter().enumerate().map(|(r, row)| format!("{}{}\n", prefix(r), row.join(","))).collect()
     };

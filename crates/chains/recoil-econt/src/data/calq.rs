@@ -94,6 +94,11 @@ impl ChargeReader {
 pub struct CalqReader(ChargeReader);
 
 impl CalqReader {
+    /// Names of the 48 columns of charges.
+    pub fn names(&self) -> &[String] {
+        &self.0.names
+    }
+
     /// Opens a table, as [`ChargeReader::open`].
     ///
     /// # Errors

@@ -190,3 +190,100 @@ fn tables_of_every_form_give_the_same_wafers() {
     // a folder holds all of them
     assert_eq!(recoil_econt::data::read_wafers(dir.path().to_str().unwrap()).unwrap().len(), 42);
 }
+
+#[test]
+fn links_become_charges() {
+    let dir = tempfile::tempdir().unwrap();
+    let registers = std::fs::read_to_string(golden("emulator/registers.json")).unwrap();
+    let registers: serde_json::Value = serde_json::from_str(&registers).unwrap();
+    let output = dir.path().join("unpacked.parquet");
+    let words = [format!("mux_select={}", registers["mux_select"]), format!("calibration={}", registers["calvalue"])];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    run("econt unpack", &[&golden("emulator/eportrx.csv.gz")], &words, Some(&output)).unwrap();
+    for name in ["mux_in", "mux_out", "f2f", "calq"] {
+        assert_eq!(differences(&output, &format!("emulator/{name}.csv.gz")), 0);
+    }
+}
+
+#[test]
+fn wafers_are_sorted_by_links_and_shuffled() {
+    let dir = tempfile::tempdir().unwrap();
+    let charges = (0..48).map(|i| format!("CALQ_{i}")).collect::<Vec<_>>().join(",");
+    let mut text = format!("entry,{charges},layer,waferu,waferv,SimEnergyTotal\n");
+    for row in 0..300u32 {
+        let values = (0..48).map(|i| (row * 48 + i).to_string()).collect::<Vec<_>>().join(",");
+        let values = if row % 10 == 9 { "0,".repeat(47) + "0" } else { values };
+        text += &format!("{row},{values},{},3,2,{}\n", [9, 7, 13, 2, 35][row as usize % 5], row % 2);
+    }
+    let path = dir.path().join("calq.csv");
+    std::fs::write(&path, text).unwrap();
+    let sorted = dir.path().join("sorted");
+    let input = path.to_str().unwrap();
+    run("econt prepare", &[input], &["allocation=signal"], Some(&sorted)).unwrap();
+    for (links, layer, rows) in [(2, 35, 30), (3, 13, 60), (4, 7, 60), (5, 9, 60)] {
+        let table = table(sorted.join(format!("nElinks_{links}/wafers.parquet")).to_str().unwrap());
+        assert_eq!(table.rows(), rows, "{links} links");
+        assert!(table.scalar_as::<i32>("layer").unwrap().iter().all(|&l| l == layer));
+        let entries = table.scalar_as::<i64>("entry").unwrap().into_owned();
+        assert!(!entries.is_sorted());
+        // rows stay together
+        let first = table.scalar_as::<i64>("CALQ_0").unwrap();
+        assert!(entries.iter().zip(first.iter()).all(|(entry, charge)| *charge == entry * 48));
+    }
+    let kept = dir.path().join("kept");
+    run("econt prepare", &[input], &["with_sim_energy=true", "shuffle=false"], Some(&kept)).unwrap();
+    let entries = table(kept.join("wafers.parquet").to_str().unwrap());
+    let entries = entries.scalar_as::<i64>("entry").unwrap().into_owned();
+    assert!(entries.is_sorted() && entries.len() == 120 && entries.iter().all(|entry| entry % 2 == 1));
+    let doubled = dir.path().join("doubled");
+    run("econt prepare", &[input], &["overlay=true", "shuffle=false"], Some(&doubled)).unwrap();
+    let doubled = table(doubled.join("wafers.parquet").to_str().unwrap());
+    assert_eq!((doubled.rows(), doubled.scalar_as::<i64>("CALQ_1").unwrap()[0]), (135, 50));
+}
+
+#[test]
+fn cells_of_events_become_wafers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cells.csv");
+    let header = "event,tc_layer,tc_wu,tc_wv,tc_cu,tc_cv,tc_z,tc_mipPt,tc_eta";
+    let rows = ["1,9,3,2,7,4,330,2,1.8", "1,9,3,2,6,4,330,1,1.9", "1,9,3,2,7,4,-330,4,-1.8", "2,11,1,1,0,0,340,3,2.1"];
+    std::fs::write(&path, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+    let output = dir.path().join("calq.parquet");
+    run("econt produce", &[path.to_str().unwrap()], &["negative_z_offset=5000"], Some(&output)).unwrap();
+    let got = table(output.to_str().unwrap());
+    assert_eq!(got.scalar_as::<i64>("entry").unwrap().into_owned(), [5001, 1, 2]);
+    assert_eq!(got.scalar_as::<i64>("CALQ_0").unwrap().into_owned(), [140, 70, 0]);
+    assert_eq!(got.scalar_as::<i64>("CALQ_1").unwrap().into_owned(), [0, 35, 0]);
+    assert_eq!(got.scalar_as::<i64>("CALQ_47").unwrap().into_owned(), [0, 0, 105]);
+    assert_eq!(got.scalar_as::<i32>("layer").unwrap().into_owned(), [9, 9, 11]);
+}
+
+#[test]
+fn algorithms_side_by_side() {
+    let dir = tempfile::tempdir().unwrap();
+    let (calq, output) = (golden("calq_first2000.csv.gz"), dir.path().join("compared"));
+    let words = ["links=[2,5]", "displays=2", "csv_wafers=3"];
+    let outcome = run("econt compare", &[&calq], &words, Some(&output)).unwrap();
+    println!("{}", outcome.report.to_text());
+    let table = table(output.join("comparison.parquet").to_str().unwrap());
+    let names = table.strings("algorithm").unwrap();
+    let emd = table.scalar_as::<f64>("emd_mean").unwrap();
+    let of = |name: &str| (0..table.rows()).find(|&row| names.value(row) == name).map(|row| emd[row]).unwrap();
+    // means of the reference over 10,000 wafers of the same kind
+    for (name, expected) in [
+        ("threshold 47", 1.386),
+        ("best choice, 2 links", 1.388),
+        ("best choice, 5 links", 0.244),
+        ("super cells, 2 links", 1.766),
+        ("super cells, 5 links", 0.570),
+    ] {
+        assert!((of(name) / expected - 1.0).abs() < 0.06, "{name}: {} {expected}", of(name));
+    }
+    assert_eq!(of("repeater"), 0.0);
+    let text = std::fs::read_to_string(output.join("verify_input_calQ.csv")).unwrap();
+    assert_eq!(text.lines().count(), 3);
+    assert!(text.starts_with("2.628571428571,1.457142857143,0.000000000000"));
+    for figure in ["hist_EMD.svg", "profile_occ_EMD.png", "display_best_choice_2_links.svg", "occ_1MT.svg"] {
+        assert!(output.join(figure).exists(), "{figure}");
+    }
+}

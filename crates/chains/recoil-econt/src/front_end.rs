@@ -174,7 +174,8 @@ mod tests {
         // four neighbours, one cell of another wafer, one of the scintillator
         let (cell_u, cell_v) = ([7, 6, 7, 6, 1, 20], [4, 4, 5, 5, 0, 100]);
         let (wafer_u, wafer_v) = ([1, 1, 1, 1, 2, -999], [0, 0, 0, 0, 0, -999]);
-        let mip_pt = [10.0, 1.0, 0.5, 4.0, 2.0, 1.0];
+        // whole counts, so that rounding does not blur sums
+        let mip_pt = [10.0, 1.0, 0.6, 4.0, 2.0, 1.0];
         let cells = EventCells {
             layer: &[5; 6],
             wafer_u: &wafer_u,
@@ -193,7 +194,7 @@ mod tests {
         for links in 2..=5 {
             let kept = transmitted(&cells, chip(Algorithm::SuperTriggerCell, links)).unwrap();
             let sum: f64 = kept.iter().zip(mip_pt).map(|(factor, e)| factor * f64::from(e)).sum();
-            assert!((sum - 18.5).abs() < 0.05, "{links} links: {sum}");
+            assert!((sum - 18.6).abs() < 1e-5, "{links} links: {sum}");
         }
         assert!(transmitted(&cells, chip(Algorithm::Autoencoder, 2)).is_err());
         assert_eq!(transmitted(&cells, |_| None).unwrap(), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);

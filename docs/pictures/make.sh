@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the pictures of the README from the outputs of `recoil demo`.
+# Makes the pictures of the README and the guides from the outputs of `recoil demo`.
 # usage: docs/pictures/make.sh DEMO_DIRECTORY
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -18,3 +18,9 @@ trap 'rm -rf "$out"' EXIT
 cp "$out/splitting_eta_photons_pu_0.png" "$here/splitting.png"
 cp "$out/radius_energy.png" "$here/radius.png"
 cp "$out"/display_default_kernel_photons_pu_0.png "$here/display.png"
+
+"$recoil" econt simulate -q -o "$out/wafers.parquet" wafers=10000 >/dev/null
+"$recoil" econt compare -q -i "$out/wafers.parquet" -o "$out/compared" sample="Simulated wafers" \
+  'algorithms=[best_choice, super_trigger_cell, threshold]' 'links=[2, 3, 5]' >/dev/null
+cp "$out/compared/profile_occ_EMD.png" "$here/emd.png"
+cp "$out/compared/display_best_choice_2_links.png" "$here/wafers.png"

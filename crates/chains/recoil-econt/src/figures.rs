@@ -90,7 +90,7 @@ pub struct Series<'a> {
 
 /// Spectra of a metric, normalised, one curve per algorithm.
 pub fn histogram(title: &str, range: (f64, f64), sample: &str, series: &[Series<'_>]) -> Figure {
-    let mut panel = Panel::new(title, "Share of the wafers").y_from(0.0);
+    let mut panel = Panel::new(title, "Share of the wafers").log_y();
     let Ok(axis) = Axis::uniform(50, range.0, range.1) else { return labelled(Figure::new(panel), sample) };
     for (i, one) in series.iter().enumerate() {
         let mut hist = Hist1::new(axis.clone());

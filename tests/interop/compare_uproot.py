@@ -109,7 +109,7 @@ def compare_ntuple(path, name, ntuple, mine, table, report):
         row = mine.pop((name, key), None)
         try:
             layout = ak.to_layout(ntuple[key].array())
-            if ntuple[key].typename == "double" and layout.dtype == "float32":
+            if ntuple[key].typename == "double" and getattr(layout, "dtype", None) == "float32":
                 layout = ak.to_layout(by_root(path, name, key))
         except Exception as error:
             table["uproot fails", type(error).__name__] += 1

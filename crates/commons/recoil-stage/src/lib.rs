@@ -28,6 +28,7 @@ mod staging;
 pub mod workflow;
 
 pub use cancel::Cancel;
+pub use clock::utc;
 pub use config::{Config, Problem};
 pub use error::{Blame, ErrorKind, StageError};
 pub use execute::{Outcome, RunOptions};

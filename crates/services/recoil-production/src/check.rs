@@ -153,8 +153,14 @@ fn parts(path: &Path) -> usize {
     path.components().count().min(Near::PARTS)
 }
 
+/// Whether two names differ in at most a third of the longer one.
+pub(crate) fn similar(one: &str, other: &str) -> bool {
+    let near = |word: &str, known: &str| recoil_stage::config::nearest(word, &[known]).is_some();
+    near(one, other) || near(other, one)
+}
+
 /// The path without the part that is `at` from its end, and that part.
-fn without(path: &Path, at: usize) -> (PathBuf, String) {
+pub(crate) fn without(path: &Path, at: usize) -> (PathBuf, String) {
     let parts: Vec<_> = path.components().collect();
     let drop = parts.len().saturating_sub(at + 1);
     let rest = parts.iter().enumerate().filter(|(index, _)| *index != drop).map(|(_, part)| part);

@@ -2,7 +2,8 @@
 //!
 //! A task waits for another one if it reads a file that the other writes, a file inside a directory that the other
 //! writes, or a directory into which the other writes. A step that writes into a directory which it reads itself does
-//! not count for that last rule (merged files often lie beside the files they were merged from).
+//! not count for that last rule (merged files often lie beside the files they were merged from). Steps with a place in a
+//! fixed order of stages wait only for steps of earlier places.
 //!
 //! Names are looked up in a sorted index, so the work grows with the number of files and not with its square.
 
@@ -147,7 +148,7 @@ impl Graph {
         step_of: &[usize],
     ) {
         // which steps read a directory that others write into, to leave out those that do both
-        let mut gates: HashMap<Vec<u8>, Option<usize>> = HashMap::new();
+        let mut gates: HashMap<(Vec<u8>, Option<u32>), Option<usize>> = HashMap::new();
         let mut readers: HashMap<Vec<u8>, BTreeSet<usize>> = HashMap::new();
         let inner = |name: &[u8]| {
             let mut start = name.to_vec();
@@ -164,29 +165,39 @@ impl Graph {
                 }
             }
         }
+        let phases: Vec<Option<u32>> = production.steps.iter().map(|step| step.phase).collect();
+        let phase_of = |task: TaskIndex| step_of.get(task).and_then(|step| phases.get(*step).copied().flatten());
         let mut task_index = 0;
         for step in &production.steps {
+            let earlier = |task: TaskIndex| match (step.phase, phase_of(task)) {
+                (Some(own), Some(other)) => other < own,
+                _ => true,
+            };
             for task in &step.tasks {
                 let mut own = Vec::with_capacity(task.inputs.len());
                 for input in &task.inputs {
                     let name = key(input);
-                    let gate = *gates.entry(name.clone()).or_insert_with(|| {
+                    let gate = *gates.entry((name.clone(), step.phase)).or_insert_with(|| {
                         let mut tasks = Vec::new();
                         // the name itself and the directories above it
                         let mut end = Some(name.len());
+                        // a file that is written by its name is not looked for in the directories above it
+                        let is_file = by_key.get(name.as_slice()).and_then(|&index| written.get(index));
+                        let is_file = is_file.is_some_and(|output| !output.directory);
                         while let Some(part) = end.and_then(|end| name.get(..end)) {
                             let output = by_key.get(part).and_then(|&index| written.get(index));
                             let holds = |output: &&Written| part.len() == name.len() || output.directory;
                             tasks.extend(output.filter(holds).into_iter().flat_map(|output| &output.tasks));
-                            end = part.iter().rposition(|&byte| byte == 0).filter(|&end| end > 0);
+                            end = part.iter().rposition(|&byte| byte == 0).filter(|&end| end > 0 && !is_file);
                         }
-                        let both = readers.get(&name);
+                        let both = readers.get(&name).filter(|_| step.phase.is_none());
                         for output in written.get(inner(&name)).unwrap_or_default() {
                             let outside = |task: &&TaskIndex| {
                                 step_of.get(**task).is_some_and(|step| !both.is_some_and(|both| both.contains(step)))
                             };
                             tasks.extend(output.tasks.iter().filter(outside));
                         }
+                        tasks.retain(|&task| earlier(task));
                         tasks.sort_unstable();
                         tasks.dedup();
                         (!tasks.is_empty()).then(|| {

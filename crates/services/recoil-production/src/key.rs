@@ -5,11 +5,11 @@ use crate::model::Task;
 use crate::plan::word;
 use crate::task::{Key, TaskSpec};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Program and version, as they stand in keys.
 pub const PROGRAM: &str = concat!("recoil-production ", env!("CARGO_PKG_VERSION"));
@@ -20,8 +20,15 @@ pub const PROGRAM: &str = concat!("recoil-production ", env!("CARGO_PKG_VERSION"
 /// An input that does not exist or cannot be read.
 pub fn key(spec: &TaskSpec) -> Result<Key> {
     let mut inputs = BTreeMap::new();
+    let apart: HashSet<&Path> = spec
+        .work
+        .apart
+        .iter()
+        .chain(spec.work.outputs.iter().map(|output| &output.path))
+        .map(PathBuf::as_path)
+        .collect();
     for path in &spec.work.inputs {
-        inputs.insert(path.to_string_lossy().into_owned(), identity(path, spec.hash_inputs)?);
+        inputs.insert(path.to_string_lossy().into_owned(), identity(path, spec.hash_inputs, &apart)?);
     }
     Ok(Key {
         program: PROGRAM.into(),
@@ -52,9 +59,9 @@ fn commands_hash(task: &Task) -> String {
     hex(&state.finalize())
 }
 
-/// What tells the content of a file or directory apart: size and time of change, or the hash. Hidden names in
-/// directories do not count.
-fn identity(path: &Path, content: bool) -> Result<String> {
+/// What tells the content of a file or directory apart: size and time of change, or the hash. In directories, hidden
+/// names and those of `apart` do not count.
+fn identity(path: &Path, content: bool, apart: &HashSet<&Path>) -> Result<String> {
     let meta = fs::metadata(path).map_err(ProductionError::file("read the input", path))?;
     if !meta.is_dir() {
         return match content {
@@ -71,12 +78,13 @@ fn identity(path: &Path, content: bool) -> Result<String> {
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")))
+        .filter(|path| !apart.contains(path.as_path()))
         .collect();
     names.sort();
     let mut all = String::new();
     for name in names {
         // a directory tells its own content in turn; what vanishes meanwhile does not belong to it
-        if let Ok(own) = identity(&name, content) {
+        if let Ok(own) = identity(&name, content, apart) {
             all.push_str(&format!("{}\0{own}\0", name.to_string_lossy()));
         }
     }

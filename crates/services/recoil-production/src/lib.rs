@@ -15,6 +15,7 @@ pub mod finding;
 pub mod graph;
 pub mod journal;
 pub mod key;
+pub mod lstmcpipe;
 pub mod model;
 pub mod native;
 pub mod plan;

@@ -39,6 +39,10 @@ pub struct Step {
     pub acceptance: f64,
     /// Ids of steps that must be done first although no file says so.
     pub after: Vec<String>,
+    /// Place in a fixed order of stages, if the form of the file has one: the step never waits for steps of its own or
+    /// a later place, whatever they write where it reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<u32>,
     /// Where the file speaks of it.
     #[serde(skip)]
     pub location: Option<Location>,
@@ -54,6 +58,9 @@ pub struct Task {
     pub inputs: Vec<PathBuf>,
     /// Files and directories that are written.
     pub outputs: Vec<Output>,
+    /// Names inside of input directories that are no inputs: what later steps write there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<PathBuf>,
 }
 
 /// A file or directory that a task writes.

@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Severity};
 use crate::model::Production;
-use crate::{native, yaml};
+use crate::{lstmcpipe, native, yaml};
 use recoil_stage::Registry;
 use std::path::Path;
 
@@ -15,6 +15,9 @@ pub fn read(path: &Path, registry: &Registry) -> (Option<Production>, Vec<Findin
     };
     if native::is_native(&root) {
         return native::read(path, &root, registry);
+    }
+    if lstmcpipe::is_lstmcpipe(&root) {
+        return lstmcpipe::read(path, &root, registry);
     }
     let message = "is no production: there is neither 'steps' nor 'stages_to_run'";
     (None, vec![Finding::error(root.location(path), "unknown-form", message)])

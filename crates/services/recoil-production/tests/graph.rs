@@ -15,6 +15,7 @@ fn step(id: &str, inputs: &[&str], outputs: &[&str]) -> Step {
         commands: vec![Command { argv, variables: BTreeMap::new() }],
         inputs: inputs.iter().map(Into::into).collect(),
         outputs: outputs.iter().map(output).collect(),
+        apart: Vec::new(),
     };
     Step {
         id: id.into(),
@@ -27,6 +28,7 @@ fn step(id: &str, inputs: &[&str], outputs: &[&str]) -> Step {
         retries: 0,
         acceptance: 1.0,
         after: Vec::new(),
+        phase: None,
         location: None,
     }
 }

@@ -3,10 +3,11 @@
 use super::{blame, file_argument, state_option};
 use crate::cli::Context;
 use crate::{options, print};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use recoil_production::engine::fresh;
 use recoil_production::finding::Finding;
 use recoil_production::journal::Memory;
+use recoil_production::lstmcpipe::analysis;
 use recoil_production::model::Production;
 use recoil_production::plan::Plan;
 use recoil_production::read::{has_errors, read};
@@ -20,6 +21,14 @@ pub(super) fn validate_command() -> Command {
     Command::new("validate")
         .about("Say everything that is wrong with files of productions")
         .arg(files)
+        .arg(
+            Arg::new("lstchain-config")
+                .long("lstchain-config")
+                .visible_alias("lc")
+                .value_name("JSON")
+                .value_parser(value_parser!(PathBuf))
+                .help("Configuration of the analysis to check as well"),
+        )
         .arg(options::json())
 }
 
@@ -38,6 +47,14 @@ pub(super) fn validate(matches: &ArgMatches, context: &Context<'_>) -> Result<u8
         }
         all.extend(found);
     }
+    if let Some(config) = matches.get_one::<PathBuf>("lstchain-config") {
+        let found = analysis::check(config);
+        found.iter().for_each(|finding| text.push_str(&format!("{finding}\n")));
+        if found.is_empty() {
+            text.push_str(&format!("{}: valid\n", config.display()));
+        }
+        all.extend(found);
+    }
     match as_json {
         true => print::json(&serde_json::json!(all))?,
         false => print::data(&text)?,
@@ -52,13 +69,19 @@ fn size(production: &Production) -> (usize, usize) {
 /// The production of a file; findings go to standard error.
 pub(super) fn read_valid(file: &Path, context: &Context<'_>) -> Result<Production, StageError> {
     let (production, found) = read(file, context.registry);
+    tell(&found);
+    production.filter(|_| !has_errors(&found)).ok_or_else(|| not_valid(file))
+}
+
+fn not_valid(file: &Path) -> StageError {
+    StageError::usage(format!("{} is not valid", file.display()))
+}
+
+/// Findings on standard error.
+fn tell(found: &[Finding]) {
     let text: String = found.iter().map(|finding| format!("{finding}\n")).collect();
     if !text.is_empty() {
         print::error(&text);
-    }
-    match production.filter(|_| !has_errors(&found)) {
-        Some(production) => Ok(production),
-        None => Err(StageError::usage(format!("{} is not valid", file.display()))),
     }
 }
 
@@ -85,7 +108,12 @@ pub(super) fn plan_command() -> Command {
 
 pub(super) fn plan(matches: &ArgMatches, context: &Context<'_>) -> Result<u8, StageError> {
     let Some(file) = matches.get_one::<PathBuf>("file") else { return Ok(0) };
-    let plan = Plan::new(read_valid(file, context)?);
+    let (production, found) = read(file, context.registry);
+    tell(&found);
+    // what would be run is shown even if it may not be run yet
+    let Some(production) = production else { return Err(not_valid(file)) };
+    let code = if has_errors(&found) { ErrorKind::Usage.exit_code() } else { 0 };
+    let plan = Plan::new(production);
     let state = state_for(matches, &plan.production);
     let format = match matches.get_flag("json") {
         true => "json",
@@ -106,7 +134,7 @@ pub(super) fn plan(matches: &ArgMatches, context: &Context<'_>) -> Result<u8, St
             }
         }
     }
-    Ok(0)
+    Ok(code)
 }
 
 /// The state directory of a production.

@@ -4,6 +4,7 @@ mod check;
 mod executors;
 mod export;
 mod inspect;
+mod lst;
 mod running;
 mod task;
 
@@ -32,6 +33,12 @@ pub(crate) fn command() -> Command {
             inspect::report_command(),
             inspect::clean_command(),
             export::command(),
+            lst::generate_command(),
+            lst::nsb_command(),
+            lst::import_command(),
+            lst::register_command(),
+            lst::split_command(),
+            lst::tune_command(),
             task::command(),
         ])
 }
@@ -50,6 +57,12 @@ pub(crate) fn run(matches: &ArgMatches, context: &Context<'_>) -> Result<u8, Sta
         Some(("report", own)) => inspect::report(own, context),
         Some(("clean", own)) => inspect::clean(own, context),
         Some(("export", own)) => export::run(own, context),
+        Some(("generate", own)) => lst::generate(own),
+        Some(("nsb-levels", own)) => lst::nsb_levels(own),
+        Some(("import", own)) => lst::import(own),
+        Some(("register", own)) => lst::register(own, context),
+        Some(("train_test_split", own)) => lst::train_test_split(own),
+        Some(("tune_nsb", own)) => lst::tune_nsb(own),
         Some(("run-task", own)) => task::run(own),
         _ => Ok(0),
     }

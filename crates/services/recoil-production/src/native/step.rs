@@ -219,7 +219,7 @@ impl<'a> Draft<'a> {
             };
             let outputs = draft.outputs.iter().map(|(_, output)| output.clone()).collect();
             let inputs = inputs.into_iter().map(|(_, path)| path).collect();
-            tasks.push(Task { commands, inputs, outputs });
+            tasks.push(Task { commands, inputs, outputs, apart: Vec::new() });
         }
         if matches!(work, Work::Commands(_)) && errors.is_empty() {
             self.unused(&used, &mut errors);
@@ -244,6 +244,7 @@ impl<'a> Draft<'a> {
             retries: self.common.retries.or(defaults.retries).unwrap_or(0),
             acceptance: self.common.acceptance.or(defaults.acceptance).unwrap_or(1.0),
             after: self.after.clone(),
+            phase: None,
             location: Some(self.location.clone()),
         }
     }

@@ -1,5 +1,5 @@
 //! What is said about production files of lstmcpipe, one kind of mistake at a time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use recoil_production::finding::{Finding, Severity};
 use recoil_production::lstmcpipe::Stage;
@@ -263,6 +263,49 @@ stages:
     // what is there is no mistake
     fs::create_dir_all(case.path().join("dl1/node_theta_52.374_az_240.004_")).unwrap();
     assert_eq!(case.said(&text), [""; 0]);
+}
+
+#[test]
+fn names_that_a_stage_does_not_write_are_named() {
+    let case = Case::new();
+    let wrong = full().replace(
+        "{gamma_file: @/dl2/g/dl2_g_test.h5, proton_file: , ",
+        "{gamma_file: @/dl2/g/dl2_test.h5, proton_file: , ",
+    );
+    let found = case.read(&wrong).1;
+    assert_eq!((found.len(), found[0].code, found[0].severity), (1, "missed-output", Severity::Warning));
+    assert_eq!(found[0].hint.as_deref(), Some("dl1_to_dl2-1 writes dl2_g_test.h5"));
+    // a directory of DL2 files that is spelled in two ways
+    let text = format!(
+        "{HEAD}stages_to_run: [dl1_to_dl2, dl2_to_irfs]
+stages:
+  dl1_to_dl2:
+  - {{input: @/a.h5, path_model: @/m, output: @/dl2/node_corsika_theta_10.0_az_102.199_}}
+  dl2_to_irfs:
+  - {{input: {{gamma_file: @/dl2/node_theta_10.0_az_102.199_/a.h5}}, output: @/i.fits.gz}}
+"
+    );
+    assert_eq!(case.said(&text), ["missing-input 11", "!missed-output 13"]);
+}
+
+#[test]
+fn files_that_are_replaced_by_their_reader_are_named() {
+    let case = Case::new();
+    let text = format!(
+        "{HEAD}stages_to_run: [dl1ab, merge_dl1]
+stages:
+  dl1ab:
+  - {{input: @/dl1/n, output: @/dl1/n}}
+  merge_dl1:
+  - {{input: @/dl1/n, output: @/dl1/n.h5}}
+"
+    );
+    fs::create_dir_all(case.path().join("dl1/n")).unwrap();
+    fs::write(case.path().join("dl1/n/a.h5"), "").unwrap();
+    let (production, found) = case.read(&text);
+    assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), ["in-place"]);
+    let plan = Plan::new(production.unwrap());
+    assert_eq!(plan.graph.depends_on, [vec![], vec![0]]);
 }
 
 #[test]

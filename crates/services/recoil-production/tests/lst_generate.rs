@@ -1,5 +1,5 @@
 //! Generated production files against those of lstmcpipe.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use recoil_production::lstmcpipe::generate::{self, Class, Request, nsb};
 use recoil_production::lstmcpipe::{Stage, analysis};

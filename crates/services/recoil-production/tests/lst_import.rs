@@ -1,5 +1,5 @@
 //! Production files from before lstmcpipe 0.8.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use recoil_production::lstmcpipe::old::{Imported, Naming, convert};
 use recoil_production::plan::Plan;

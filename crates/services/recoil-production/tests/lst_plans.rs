@@ -2,7 +2,7 @@
 //!
 //! The files are not part of this repository: the environment variable RECOIL_REALDATA names the folder that holds
 //! `production/configs`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use recoil_production::plan::{Plan, command_lines};
 use recoil_production::read::{has_errors, read};

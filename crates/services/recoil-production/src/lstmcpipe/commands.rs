@@ -27,6 +27,9 @@ pub(super) struct Shared {
 /// Tasks of an array that run at the same time.
 const CONCURRENT: usize = 100;
 
+/// What `lstmcpipe_plot_models_importance` puts beside the forests.
+const PICTURE: &str = "features_importance.png";
+
 fn text(word: impl Into<String>) -> Argument {
     Argument::Text(word.into())
 }
@@ -144,6 +147,7 @@ impl Shared {
         if let (Work::Train { models, .. }, true) = (&entry.work, self.kind != Kind::Recoil) {
             let mut draft = Draft::new(self);
             let models = draft.reads(models);
+            draft.task.apart.extend(draft.task.inputs.first().map(|models| models.join(PICTURE)));
             let words = ["lstmcpipe_plot_models_importance", &models, "-cf", &shown(&self.analysis)];
             draft.runs(drawing(words.into_iter().map(text).collect()));
             steps.push(Step {
@@ -334,7 +338,7 @@ impl Shared {
         let output = draft.writes(output, OutputKind::Directory);
         let config = self.reads_analysis(&mut draft);
         // the picture that plot_rf_features puts beside the forests is no part of them
-        draft.task.apart.extend(draft.task.inputs.get(1).map(|models| models.join("features_importance.png")));
+        draft.task.apart.extend(draft.task.inputs.get(1).map(|models| models.join(PICTURE)));
         let words = match self.kind {
             Kind::Recoil => {
                 let mut words = self.iact(Stage::Dl1ToDl2);

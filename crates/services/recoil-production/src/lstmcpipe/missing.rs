@@ -4,7 +4,7 @@ use super::stage::Stage;
 use crate::check::{similar, without};
 use crate::finding::{Finding, Location};
 use crate::graph::Graph;
-use crate::model::{Production, Step};
+use crate::model::{Production, Step, Task};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -66,6 +66,46 @@ fn place(production: &Production, step: &Step) -> Location {
     step.location.clone().unwrap_or_else(|| Location { file: production.source.clone(), line: 1, column: 1 })
 }
 
+/// Warnings about files that a step of dl1_to_dl2 does not write although they would lie in its directory, and about steps
+/// that write into the directory that they read.
+pub(super) fn check_names(production: &Production) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut written: HashMap<&Path, Vec<(&Step, String)>> = HashMap::new();
+    for step in &production.steps {
+        let Some(task) = step.tasks.first() else { continue };
+        let Some(output) = task.outputs.first() else { continue };
+        if step.phase == Some(Stage::Dl1ToDl2.phase()) {
+            let name = task.inputs.first().and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
+            written.entry(&output.path).or_default().push((step, name.replacen("dl1", "dl2", 1)));
+        }
+        let reads_it = |task: &Task| {
+            task.inputs.iter().any(|input| *input == output.path || input.parent() == Some(output.path.as_path()))
+        };
+        if step.phase == Some(Stage::Dl1ab.phase()) && step.tasks.iter().any(reads_it) {
+            let path = output.path.display();
+            let message =
+                format!("step {} replaces the files in {path} that it reads: they are gone when it runs", step.id);
+            let hint = "run again, it would work on its own results; write into another directory";
+            found.push(Finding::warning(place(production, step), "in-place", message).hint(Some(hint)));
+        }
+    }
+    for step in production.steps.iter().filter(|step| step.phase == Some(Stage::Dl2ToIrfs.phase())) {
+        for input in step.tasks.iter().flat_map(|task| &task.inputs) {
+            let (Some(parent), Some(name)) = (input.parent(), input.file_name()) else { continue };
+            let Some(writers) = written.get(parent) else { continue };
+            if !writers.iter().any(|(_, own)| *own == name.to_string_lossy()) {
+                let message = format!("step {} reads {}, which no step writes", step.id, input.display());
+                let own: Vec<String> =
+                    writers.iter().take(3).map(|(step, own)| format!("{} writes {own}", step.id)).collect();
+                found.push(
+                    Finding::warning(place(production, step), "missed-output", message).hint(Some(own.join(", "))),
+                );
+            }
+        }
+    }
+    found
+}
+
 /// The topmost directories that are missing.
 #[derive(Default)]
 struct Roots {
@@ -121,12 +161,18 @@ impl<'a> Unread<'a> {
 
     /// The step and its output that an input was meant to be, and whether that is certain.
     fn near(&self, reader: &Step, path: &Path) -> Option<(&'a str, &'a Path, bool)> {
+        // dl1_to_dl2 writes directories, of which the next stages read files
+        let inside = path.parent().filter(|_| reader.phase >= Some(Stage::Dl2ToIrfs.phase()));
+        self.like(reader, path).or_else(|| self.like(reader, inside?))
+    }
+
+    fn like(&self, reader: &Step, path: &Path) -> Option<(&'a str, &'a Path, bool)> {
         let parts = path.components().count().min(Self::PARTS);
         let mut best = None;
         for at in 0..parts {
             let (rest, part) = without(path, at);
             for (writer, output) in self.by_rest.get(&(at, rest)).into_iter().flatten() {
-                if writer.phase >= reader.phase {
+                if writer.phase >= reader.phase || is_file(output) != is_file(path) {
                     continue;
                 }
                 let other = without(output, at).1;
@@ -142,6 +188,11 @@ impl<'a> Unread<'a> {
         }
         best
     }
+}
+
+/// Whether a name is that of a file of the stages.
+fn is_file(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "h5" || end == "gz")
 }
 
 /// The digits of a name, number by number.

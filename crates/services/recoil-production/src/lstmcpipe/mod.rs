@@ -88,6 +88,7 @@ pub fn read(file: &Path, root: &Node, registry: &Registry) -> (Option<Production
     if !production.steps.is_empty() {
         let graph = Graph::new(&production);
         found.extend(check::structure(&production, &graph));
+        found.extend(missing::check_names(&production));
         found.extend(missing::check(&production, &graph, [&shared.analysis, &shared.dl1]));
     } else if !found.iter().any(|finding| finding.severity == Severity::Error) {
         found.push(Finding::error(root.location(file), "no-steps", "the production has no steps to run"));

@@ -37,13 +37,15 @@ impl<'a> Staged<'a> {
         for (output, named) in outputs.iter().zip(&named) {
             let own = home(output, spec, attempt);
             // an attempt may have ended before it came this far, so a gap does not mean that nothing is behind it
-            for old in (1..=attempt).rev().take(20) {
+            let is_new = !homes.contains(&own);
+            // outputs in one directory share a home
+            for old in (1..=attempt).rev().take(20).filter(|_| is_new) {
                 // homes that cannot be removed show when the own one cannot be made
                 let _ = fs::remove_dir_all(home(output, spec, old));
             }
             let directory = own.parent().unwrap_or(Path::new("."));
             fs::create_dir_all(directory).map_err(ProductionError::file("create the directory", directory))?;
-            if *named && !homes.contains(&own) {
+            if *named && !own.is_dir() {
                 fs::create_dir(&own).map_err(ProductionError::file("create the directory", &own))?;
             }
             homes.push(own);

@@ -153,10 +153,10 @@ fn parts(path: &Path) -> usize {
     path.components().count().min(Near::PARTS)
 }
 
-/// Whether two names differ in at most a third of the longer one.
+/// Whether two names differ in at most a third of the longer one, or by one word.
 pub(crate) fn similar(one: &str, other: &str) -> bool {
     let near = |word: &str, known: &str| recoil_stage::config::nearest(word, &[known]).is_some();
-    near(one, other) || near(other, one)
+    near(one, other) || near(other, one) || one_word_apart(one, other)
 }
 
 /// The path without the part that is `at` from its end, and that part.

@@ -289,6 +289,46 @@ stages:
 }
 
 #[test]
+fn steps_that_wait_for_each_other_or_for_later_ones_are_errors() {
+    let case = Case::new();
+    let circle = full().replace("input: @/dl1/g, output", "input: @/dl2/g, output");
+    assert_eq!(case.said(&circle), ["!cycle 14"]);
+    let found = case.read(&circle).1;
+    assert!(found[0].message.contains("train_test_split-1") && found[0].message.contains("dl1_to_dl2-1"), "{found:?}");
+    let late =
+        full().replace("path_model: @/models, output: @/dl2/p", "path_model: @/irf/irf.fits.gz, output: @/dl2/p");
+    assert_eq!(case.said(&late), ["!wrong-order 23"]);
+    // what is there may be read, whoever writes it again
+    fs::create_dir_all(case.path().join("dl2/g")).unwrap();
+    assert_eq!(case.said(&circle), [""; 0]);
+}
+
+#[test]
+fn a_trial_that_fails_is_an_error() {
+    let case = Case::new();
+    let root = case.path();
+    let text = full().replace("/sw/conda.sh", "@/conda.sh").replace('@', &root.to_string_lossy());
+    let file = root.join("p.yml");
+    fs::write(&file, &text).unwrap();
+    let node = recoil_production::yaml::parse(&file, &text).unwrap();
+    let simulation = root.join("dl0/g/run0.simtel.gz");
+    let with = |program: &str| {
+        let conda = "conda() { [ \"$1 $2\" = 'activate lst' ]; }\n";
+        fs::write(root.join("conda.sh"), format!("{conda}PATH={}:$PATH\n", root.display())).unwrap();
+        let path = root.join("lstchain_mc_r0_to_dl1");
+        fs::write(&path, format!("#!/bin/bash\n{program}\n")).unwrap();
+        let mode: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, mode).unwrap();
+        recoil_production::lstmcpipe::trial::trial(&file, &node, &simulation)
+    };
+    assert_eq!(with("echo > \"${2#*=}/dl1.h5\""), []);
+    let failed = with("echo 'no telescope 1' >&2; exit 3");
+    assert_eq!((failed[0].code, failed[0].severity, failed[0].location.line), ("trial-failed", Severity::Error, 11));
+    assert!(failed[0].message.contains("no telescope 1") && failed[0].message.contains("exit status: 3"), "{failed:?}");
+    assert!(with("true")[0].message.contains("wrote nothing"));
+}
+
+#[test]
 fn files_that_are_replaced_by_their_reader_are_named() {
     let case = Case::new();
     let text = format!(
@@ -428,6 +468,8 @@ fn kinds_change_the_commands_up_to_dl1() {
     let (dl1, merge, ..) = first("hiperta");
     assert_eq!(dl1, "lstmcpipe_hiperta_r0_to_dl1lstchain -i @/dl0/g/run0.simtel.gz -o @/dl1/g -c @/hiperta.txt.json");
     assert!(merge.starts_with("lstchain_merge_hdf5_files"));
+    let ab = full().replace("workflow_kind: lstchain", "workflow_kind: hiperta").replace("r0_to_dl1", "dl1ab");
+    assert!(case.said(&ab).contains(&"!unsupported-stage 11".to_string()), "{:?}", case.said(&ab));
     let (dl1, merge, train, warnings) = first("recoil");
     assert_eq!(dl1, "recoil iact r0-to-dl1 events=@/dl0/g/run0.simtel.gz -o @/dl1/g --config @/lstchain.json");
     assert!(merge.starts_with("recoil iact merge-dl1") && train.starts_with("recoil iact train-pipe"));

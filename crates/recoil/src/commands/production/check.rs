@@ -7,11 +7,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use recoil_production::engine::fresh;
 use recoil_production::finding::Finding;
 use recoil_production::journal::Memory;
-use recoil_production::lstmcpipe::analysis;
+use recoil_production::lstmcpipe::{analysis, trial};
 use recoil_production::model::Production;
 use recoil_production::plan::Plan;
 use recoil_production::read::{has_errors, read};
 use recoil_production::state::StateDir;
+use recoil_production::yaml;
 use recoil_stage::{ErrorKind, StageError};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,13 @@ pub(super) fn validate_command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("Configuration of the analysis to check as well"),
         )
+        .arg(
+            Arg::new("trial")
+                .long("trial")
+                .value_name("SIMTEL")
+                .value_parser(value_parser!(PathBuf))
+                .help("Run the first stage on this small file; its failure is an error"),
+        )
         .arg(options::json())
 }
 
@@ -37,7 +45,11 @@ pub(super) fn validate(matches: &ArgMatches, context: &Context<'_>) -> Result<u8
     let as_json = matches.get_flag("json");
     let mut text = String::new();
     for file in options::all::<PathBuf>(matches, "file") {
-        let (production, found) = read(&file, context.registry);
+        let (production, mut found) = read(&file, context.registry);
+        let trial = matches.get_one::<PathBuf>("trial").filter(|_| production.is_some() && !has_errors(&found));
+        if let (Some(simulation), Ok(root)) = (trial, yaml::read(&file)) {
+            found.extend(trial::trial(&file, &root, simulation));
+        }
         if !as_json {
             found.iter().for_each(|finding| text.push_str(&format!("{finding}\n")));
             if let Some(production) = production.filter(|_| !has_errors(&found)) {

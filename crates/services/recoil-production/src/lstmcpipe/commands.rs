@@ -201,7 +201,8 @@ impl Shared {
         files.chunks(size).map(|batch| self.dl1_task(stage, batch, &directory, output)).collect()
     }
 
-    fn dl1_task(&self, stage: Stage, batch: &[PathBuf], directory: &Path, output: &str) -> Task {
+    /// A task of a DL1 stage; without files one for the directory.
+    pub fn dl1_task(&self, stage: Stage, batch: &[PathBuf], directory: &Path, output: &str) -> Task {
         let mut draft = Draft::new(self);
         let index = draft.writes(output, OutputKind::Directory);
         draft.task.inputs.push(self.dl1.clone());

@@ -25,10 +25,15 @@ pub(super) fn check(production: &Production, graph: &Graph, configs: [&Path; 2])
         return Vec::new();
     }
     let unread = Unread::new(production, graph);
+    let later = Later::new(production);
     let mut roots = Roots::default();
     let mut found = Vec::new();
     let mut elsewhere: BTreeMap<(u32, &str, PathBuf), (usize, &Step, &Path)> = BTreeMap::new();
     for (step, path) in absent {
+        if let Some(writer) = later.writer(step, path) {
+            found.push(too_late(production, graph, step, writer, path));
+            continue;
+        }
         if let Some((writer, output, certain)) = unread.near(step, path) {
             let message = format!("step {} reads {}, which does not exist and no step writes", step.id, path.display());
             let hint = format!("step {writer} writes {}, which no step reads", output.display());
@@ -60,6 +65,53 @@ pub(super) fn check(production: &Production, graph: &Graph, configs: [&Path; 2])
         found.push(Finding::warning(place(production, step), "missing-input", message));
     }
     found
+}
+
+/// The outputs by their names.
+struct Later<'a> {
+    written: HashMap<&'a Path, &'a Step>,
+}
+
+impl<'a> Later<'a> {
+    fn new(production: &'a Production) -> Self {
+        let mut written = HashMap::new();
+        for step in &production.steps {
+            for output in step.tasks.first().into_iter().flat_map(|task| &task.outputs) {
+                written.insert(output.path.as_path(), step);
+            }
+        }
+        Self { written }
+    }
+
+    /// A step of the same or a later stage that writes what a step reads.
+    fn writer(&self, reader: &Step, path: &Path) -> Option<&'a Step> {
+        let writer = path.ancestors().find_map(|path| self.written.get(path))?;
+        (writer.id != reader.id && writer.phase >= reader.phase).then_some(writer)
+    }
+}
+
+/// An input that is written too late: by a step that itself waits for its reader, or by one of a later stage.
+fn too_late(production: &Production, graph: &Graph, reader: &Step, writer: &Step, path: &Path) -> Finding {
+    let index = |step: &Step| production.steps.iter().position(|other| other.id == step.id).unwrap_or_default();
+    let (reader_index, writer_index) = (index(reader), index(writer));
+    let mut seen = HashSet::from([writer_index]);
+    let mut left = vec![writer_index];
+    while let Some(step) = left.pop() {
+        let before = graph.depends_on.get(step).into_iter().flatten();
+        left.extend(before.filter(|other| seen.insert(**other)));
+    }
+    let (place, path) = (place(production, reader), path.display());
+    match seen.contains(&reader_index) {
+        true => {
+            let message =
+                format!("steps wait for each other: {} reads {path} of {}, which waits for it", reader.id, writer.id);
+            Finding::error(place, "cycle", message)
+        }
+        false => {
+            let message = format!("step {} reads {path}, which {} writes, and that runs later", reader.id, writer.id);
+            Finding::error(place, "wrong-order", message)
+        }
+    }
 }
 
 fn place(production: &Production, step: &Step) -> Location {

@@ -19,6 +19,7 @@ mod slurm;
 pub mod split;
 mod stage;
 mod steps;
+pub mod trial;
 pub mod tune;
 mod words;
 
@@ -71,6 +72,11 @@ pub fn read(file: &Path, root: &Node, registry: &Registry) -> (Option<Production
     let shared = shared(&mut notes, root, &header, base);
     if shared.kind == Kind::Recoil {
         missing_stages(&mut notes, &header, registry);
+    }
+    if shared.kind == Kind::Hiperta {
+        for (_, node) in header.stages.iter().filter(|(stage, _)| *stage == Stage::Dl1ab) {
+            notes.error(node, "unsupported-stage", "workflow_kind hiperta has no stage dl1ab");
+        }
     }
     let mut made = Vec::new();
     if let Some(tuning) = header.tuning.as_ref().filter(|_| header.stages.iter().any(|(stage, _)| stage.is_dl1())) {

@@ -147,7 +147,7 @@ h1{font-size:1.5rem}input{font:inherit;padding:.3rem .6rem;width:min(24rem,100%)
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.5rem .75rem;border-bottom:1px solid var(--line)}\
 th{position:sticky;top:0;background:Canvas}td{overflow-wrap:anywhere}td.d{white-space:nowrap}\
 .dim{color:var(--dim);font-size:.9em}.bad{color:#c0392b}.good{color:#27863f}\
-.file{margin-bottom:.4rem}details>div{max-width:46rem}pre{overflow:auto;background:#8881;padding:.5rem}";
+.file{margin-bottom:.4rem}td:nth-child(2){min-width:14rem}details[open]>div{width:30rem;max-width:40vw}pre{overflow:auto;background:#8881;padding:.5rem}";
 
 const SCRIPT: &str = "\
 const q=document.getElementById('q'),n=document.getElementById('n'),rows=[...document.querySelectorAll('tbody tr')];\
@@ -175,7 +175,8 @@ fn page(folder: &Path, all: &[Entry]) -> String {
             "<tr><td class=\"d\">{}</td><td><a href=\"{}/\">{}</a></td><td>",
             escaped(&entry.date),
             escaped(&address(&entry.name)),
-            escaped(&entry.name)
+            // a long name may be broken after an underscore
+            escaped(&entry.name).replace('_', "_<wbr>")
         );
         if entry.files.is_empty() {
             out.push_str("<span class=\"bad\">no production file</span>");
@@ -198,9 +199,12 @@ fn write_file(entry: &Entry, file: &File, out: &mut String) {
     let _ = write!(out, "<div class=\"file\"><a href=\"{}\">{}</a> ", escaped(&link), escaped(&file.name));
     match (file.errors, file.warnings) {
         (0, 0) => out.push_str("<span class=\"good\">valid</span>"),
-        (0, warnings) => drop(write!(out, "<span class=\"good\">valid</span>, {warnings} warnings")),
+        (0, warnings) => {
+            let _ = write!(out, "<span class=\"good\">valid</span>, {}", counted(warnings, "warning"));
+        }
         (errors, _) => {
-            let _ = write!(out, "<span class=\"bad\">{errors} errors</span>: {}", escaped(&file.first));
+            let (count, first) = (counted(errors, "error"), escaped(&file.first));
+            let _ = write!(out, "<span class=\"bad\">{count}</span>: {first}");
         }
     }
     if file.steps > 0 {
@@ -210,9 +214,13 @@ fn write_file(entry: &Entry, file: &File, out: &mut String) {
             format!("<code>{}</code>, ", escaped(&file.prod_id))
         };
         let stages = escaped(&file.stages.join(", "));
-        let _ = write!(out, "<div class=\"dim\">{id}{} steps: {stages}</div>", file.steps);
+        let _ = write!(out, "<div class=\"dim\">{id}{}: {stages}</div>", counted(file.steps, "step"));
     }
     out.push_str("</div>");
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn escaped(text: &str) -> String {

@@ -92,6 +92,17 @@ pub enum EcontError {
         /// Cause.
         source: arrow_schema::ArrowError,
     },
+    /// A network that cannot be built, read or trained.
+    #[error(transparent)]
+    Network(#[from] recoil_nn::NnError),
+    /// A folder that holds no model that can be used.
+    #[error("{folder}: {reason}")]
+    Model {
+        /// Folder.
+        folder: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A statistic that cannot be computed.
     #[error(transparent)]
     Stats(#[from] recoil_stats::StatsError),

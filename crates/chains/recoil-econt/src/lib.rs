@@ -11,6 +11,7 @@
 //! * [`arrangement`] makes images of wafers, as networks see them, and [`metrics`] tells how far a transmitted wafer is from
 //!   the true one; [`transmission`] is what reaches the back end.
 //! * [`front_end`] passes the trigger cells of whole events through the chips; [`study`] and [`figures`] compare algorithms.
+//! * [`autoencoder`] holds the networks of the chip's fifth way: trained, quantised, in whole numbers, exported.
 //! * [`stages`] binds all of it to files.
 //!
 //! ```
@@ -25,6 +26,7 @@
 #![allow(rustdoc::broken_intra_doc_links)]
 
 pub mod arrangement;
+pub mod autoencoder;
 pub mod data;
 pub mod emulator;
 pub mod error;

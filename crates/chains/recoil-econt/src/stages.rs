@@ -6,11 +6,15 @@ pub mod compare;
 pub mod emd;
 pub mod emulate;
 pub mod emulated;
+pub mod encode;
+pub mod evaluate;
+pub mod export;
 pub mod output;
 pub mod prepare;
 pub mod produce;
 pub mod simulate;
 pub mod unpack;
+pub mod train;
 
 use recoil_stage::AnyStage;
 
@@ -30,6 +34,10 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(emd::Emd),
         Box::new(compare::Compare),
         Box::new(bench::Bench),
+        Box::new(train::Train),
+        Box::new(evaluate::Evaluate),
+        Box::new(encode::Encode),
+        Box::new(export::Export),
     ]
 }
 

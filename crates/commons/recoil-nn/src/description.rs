@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// A network as YAML or JSON describes it.
 ///
-/// Shapes are those of one sample, channels last. A layer takes the output of the layer before it unless `from` names
-/// others; names of inputs and layers are unique. The output of the network is that of the last layer.
+/// Shapes are those of one sample, channels last. A layer takes the output of the layer before it, the first one the
+/// first input, unless `from` names others; names of inputs and layers are unique. The output of the network is that of the last layer.
 ///
 /// ```
 /// use recoil_nn::{Network, NetworkSpec};
@@ -220,14 +220,14 @@ impl NetworkSpec {
             return Err(NnError::Network("the second network has no input".into()));
         };
         let last = self.layers.last().map_or_else(
-            || self.inputs.last().map(|input| input.name.clone()).unwrap_or_default(),
+            || self.inputs.first().map(|input| input.name.clone()).unwrap_or_default(),
             |layer| layer.name.clone(),
         );
         self.inputs.extend(further.iter().cloned());
         for (index, layer) in next.layers.iter().enumerate() {
             let mut layer = layer.clone();
             if index == 0 && layer.from.is_empty() {
-                layer.from = vec![next.inputs.last().map(|input| input.name.clone()).unwrap_or_default()];
+                layer.from = vec![joint.name.clone()];
             }
             for from in &mut layer.from {
                 if *from == joint.name {

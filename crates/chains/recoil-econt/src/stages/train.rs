@@ -219,7 +219,7 @@ impl Part {
 
 fn line(record: &EpochRecord) -> String {
     let validation = record.validation.map(|loss| format!(", validation {loss:.6}")).unwrap_or_default();
-    format!("epoch {}: loss {:.6}{validation}, {:.2} s", record.epoch, record.loss, record.seconds)
+    format!("epoch {}: loss {:.6}{validation}, {:.4} s", record.epoch, record.loss, record.seconds)
 }
 
 /// The losses of every epoch; without times, so that equal trainings write equal files.

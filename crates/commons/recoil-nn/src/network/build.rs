@@ -36,7 +36,7 @@ pub(super) fn build(spec: &NetworkSpec) -> Result<Network> {
         builder.name(&input.name, Known { slot, shape: input.shape.clone(), learns: false })?;
         inputs.push(Feed { name: input.name.clone(), shape: input.shape.clone(), slot });
     }
-    let mut last = inputs.last().map(|input| input.name.clone());
+    let mut last = inputs.first().map(|input| input.name.clone());
     for layer in &spec.layers {
         let from: Vec<&str> = match (layer.from.as_slice(), &last) {
             ([], Some(last)) => vec![last],

@@ -229,7 +229,7 @@ impl Network {
 impl Network {
     /// Per node the names of what it takes.
     pub(crate) fn sources(&self) -> Vec<Vec<String>> {
-        let mut before = self.inputs.last().map(|feed| feed.name.clone()).unwrap_or_default();
+        let mut before = self.inputs.first().map(|feed| feed.name.clone()).unwrap_or_default();
         let mut all = Vec::with_capacity(self.nodes.len());
         for layer in &self.spec.layers {
             all.push(if layer.from.is_empty() { vec![before] } else { layer.from.clone() });

@@ -64,7 +64,7 @@ model = keras.Sequential([encoder, decoder])
 model.compile(loss=telescope, optimizer=keras.optimizers.Adam(1e-3))
 
 q = pd.read_parquet(path)[[f"CALQ_{i}" for i in range(48)]].to_numpy(np.float32)
-q /= 2 ** np.floor(np.log2(q.sum(axis=1, keepdims=True)))
+q = q / 2 ** np.floor(np.log2(q.sum(axis=1, keepdims=True)))
 x = (q[:, ARRANGE] * MASK).reshape(-1, 8, 8, 1).astype(np.float32)
 n = round(0.2 * len(x))
 times = []
@@ -72,13 +72,14 @@ times = []
 
 class Clock(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
-        self.start = time.perf_counter()
+        self.start = time.perf_counter(), time.process_time()
 
     def on_epoch_end(self, epoch, logs=None):
-        times.append(time.perf_counter() - self.start)
+        times.append((time.perf_counter() - self.start[0], time.process_time() - self.start[1]))
 
 
 history = model.fit(x[n:], x[n:], epochs=epochs, batch_size=500, validation_data=(x[:n], x[:n]), verbose=0, callbacks=[Clock()])
-rest = sorted(times[1:] or times)
-print(f"keras: {rest[0]:.4f} s (best), {rest[len(rest) // 2]:.4f} s (median) per epoch with validation; "
-      f"last loss {history.history['loss'][-1]:.4f}")
+for what, values in (("", [wall for wall, _ in times]), (" CPU", [cpu for _, cpu in times])):
+    rest = sorted(values[1:] or values)
+    print(f"keras: {rest[0]:.4f} s{what} (best), {rest[len(rest) // 2]:.4f} s{what} (median) per epoch with validation")
+print(f"keras: last loss {history.history['loss'][-1]:.4f}")

@@ -24,15 +24,20 @@ const SIDE: usize = 4;
 /// Features behind the convolution.
 const FEATURES: usize = SIDE * SIDE * FILTERS;
 
+/// Taps of a kernel with room to spare.
+const TAPS: usize = 16;
+
 /// The encoder of the chip in whole numbers: 8x8 pixels, eight 3x3 kernels with stride 2, sixteen latent numbers.
 #[derive(Clone, Debug)]
 pub struct IntegerEncoder {
     arrangement: Arrangement,
     arithmetic: Arithmetic,
-    /// (row, column, filter) in units of the weights' step.
-    conv: [[i32; FILTERS]; 9],
+    /// Per filter its taps (row, column) in units of the weights' step, filled up with zeros. Weights and activations fit
+    /// into 16 bits, so that compilers multiply and add eight at a time.
+    conv: [[i16; TAPS]; FILTERS],
     conv_bias: [i32; FILTERS],
-    dense: Vec<[i32; LATENTS]>,
+    /// Per latent number the weights of all features.
+    dense: Vec<[i16; FEATURES]>,
     dense_bias: [i32; LATENTS],
     /// Binary places of inputs, weights and activations.
     input_places: u32,
@@ -47,6 +52,11 @@ pub struct IntegerEncoder {
 fn places(quantiser: Quantiser) -> u32 {
     let magnitude = i32::from(quantiser.width()) - i32::from(quantiser.signed());
     u32::try_from(magnitude - i32::from(quantiser.integer_bits())).unwrap_or(0)
+}
+
+/// Sum of products; the sums of this network fit into 32 bits with room to spare.
+fn product<const N: usize>(a: &[i16; N], b: &[i16; N]) -> i32 {
+    a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
 }
 
 /// value / 2^shift, half to even.
@@ -101,14 +111,22 @@ impl IntegerEncoder {
         let (conv, conv_bias) = (whole("enc_conv_0/kernel")?, whole("enc_conv_0/bias")?);
         let (dense, dense_bias) = (whole("encoded_vector/kernel")?, whole("encoded_vector/bias")?);
         let accumulator = round("conv_round").ok_or_else(missing)?;
-        let rows = |values: &[i32]| values.as_chunks::<LATENTS>().0.to_vec();
-        let conv: [[i32; FILTERS]; 9] = conv.as_chunks::<FILTERS>().0.try_into().map_err(|_| missing())?;
+        if conv.len() != 9 * FILTERS || dense.len() != FEATURES * LATENTS {
+            return Err(missing());
+        }
+        let conv = std::array::from_fn(|filter| {
+            std::array::from_fn(|tap| conv.get(tap * FILTERS + filter).map_or(0, |&weight| weight as i16))
+        });
+        let of_latent = |latent: usize| {
+            std::array::from_fn(|feature| dense.get(feature * LATENTS + latent).map_or(0, |&weight| weight as i16))
+        };
+        let dense = (0..LATENTS).map(of_latent).collect();
         Ok(Self {
             arrangement: model.arrangement().clone(),
             arithmetic: network.arithmetic,
             conv,
             conv_bias: conv_bias.try_into().map_err(|_| missing())?,
-            dense: rows(&dense),
+            dense,
             dense_bias: dense_bias.try_into().map_err(|_| missing())?,
             input_places: places(round("input_round").ok_or_else(missing)?),
             weight_places: places(weight),
@@ -121,36 +139,34 @@ impl IntegerEncoder {
 
     /// Latent numbers of a wafer in units of the step that [`Self::step`] tells.
     pub fn encode(&self, wafer: &Wafer) -> [i32; LATENTS] {
-        let inputs: [i32; 48] = match self.arithmetic {
-            Arithmetic::Asic => convert(wafer).inputs.map(i32::from),
-            _ => convert_as_trained(wafer).map(i32::from),
+        let inputs: [i16; 48] = match self.arithmetic {
+            Arithmetic::Asic => convert(wafer).inputs.map(i16::from),
+            // at most 511
+            _ => convert_as_trained(wafer).map(|input| input as i16),
         };
         let image = self.arrangement.image(&inputs);
         // one row and column of zeros behind the image
-        let mut padded = [[0; 9]; 9];
+        let mut padded = [[0_i16; 9]; 9];
         for (row, pixels) in padded.iter_mut().zip(image.chunks_exact(8)) {
             row[..8].copy_from_slice(pixels);
         }
         let sum_places = self.input_places + self.weight_places;
-        let mut features = [0; FEATURES];
+        let mut features = [0_i16; FEATURES];
         for (position, features) in features.chunks_exact_mut(FILTERS).enumerate() {
             let (y, x) = (2 * (position / SIDE), 2 * (position % SIDE));
-            let mut sums = self.conv_bias.map(|bias| bias << self.input_places);
-            for (tap, weights) in self.conv.iter().enumerate() {
-                let pixel = padded[y + tap / 3][x + tap % 3];
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum += pixel * weight;
-                }
+            let mut patch = [0_i16; TAPS];
+            for row in 0..3 {
+                patch[3 * row..3 * row + 3].copy_from_slice(&padded[y + row][x..x + 3]);
             }
-            for (feature, sum) in features.iter_mut().zip(sums) {
-                *feature = self.narrowed(sum, sum_places);
+            for ((feature, weights), bias) in features.iter_mut().zip(&self.conv).zip(self.conv_bias) {
+                let sum = (bias << self.input_places) + product(&patch, weights);
+                // at most 2047
+                *feature = self.narrowed(sum, sum_places) as i16;
             }
         }
         let mut sums = self.dense_bias.map(|bias| bias << self.activation_places);
-        for (feature, weights) in features.iter().zip(&self.dense) {
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum += feature * weight;
-            }
+        for (sum, weights) in sums.iter_mut().zip(&self.dense) {
+            *sum += product(&features, weights);
         }
         let (from, to) = (self.activation_places + self.weight_places, places(self.latent));
         let largest = self.latent.range().1 as i32;
@@ -190,8 +206,10 @@ impl IntegerEncoder {
     /// The weights in the order of the chip's registers, with the bits of each: kernels of the convolution (filter fastest),
     /// its biases, weights of the dense layer (latent number fastest), its biases.
     pub fn weights(&self) -> impl Iterator<Item = i32> + '_ {
-        let conv = self.conv.iter().flatten().chain(&self.conv_bias);
-        conv.chain(self.dense.iter().flatten()).chain(&self.dense_bias).copied()
+        let conv = (0..9).flat_map(|tap| self.conv.iter().map(move |filter| filter[tap]));
+        let dense = (0..FEATURES).flat_map(|feature| self.dense.iter().map(move |latent| latent[feature]));
+        let (conv, dense) = (conv.map(i32::from), dense.map(i32::from));
+        conv.chain(self.conv_bias).chain(dense).chain(self.dense_bias)
     }
 
     /// Whether weights are those of the chip: six bits, five of them behind the point.

@@ -13,8 +13,8 @@ pub mod output;
 pub mod prepare;
 pub mod produce;
 pub mod simulate;
-pub mod unpack;
 pub mod train;
+pub mod unpack;
 
 use recoil_stage::AnyStage;
 

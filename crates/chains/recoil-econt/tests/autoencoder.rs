@@ -245,7 +245,7 @@ fn losses_and_their_gradients() {
         }
         println!("largest difference {worst:e}, {equal} of {tested} slopes");
         assert!(worst < tolerance, "{worst}");
-        assert!(tested > 250 && equal * 100 >= tested * 99, "{equal} of {tested}");
+        assert!(tested > 150 && equal * 100 >= tested * 99, "{equal} of {tested}");
     }
 }
 

@@ -141,8 +141,9 @@ fn wafers(input: &[f32]) -> Vec<Wafer> {
     // charges over a power of two: the smallest that makes all of them whole
     let whole = |image: &[f32]| {
         let wafer = arrangement.wafer(image);
-        let scale = (0..22).map(|n| f32::from(1u16 << n.min(15)) * if n > 15 { (n - 15) as f32 * 2.0 } else { 1.0 });
-        let scale = scale.into_iter().find(|scale| wafer.iter().all(|v| (v * scale).fract() == 0.0)).unwrap();
+        let mut scales =
+            (0..22).map(|n| f32::from(1u16 << n.min(15)) * if n > 15 { (n - 15) as f32 * 2.0 } else { 1.0 });
+        let scale = scales.find(|scale| wafer.iter().all(|v| (v * scale).fract() == 0.0)).unwrap();
         wafer.map(|v| (v * scale) as u32)
     };
     input.chunks_exact(64).map(whole).collect()

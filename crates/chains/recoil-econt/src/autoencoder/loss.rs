@@ -71,7 +71,7 @@ impl LossConfig {
             let reason = "weights are from 0 to 1e6, at least one of them above 0".to_owned();
             return Err(EcontError::Config { key: "loss", reason });
         }
-        if self.sinkhorn > 0.0 && !(self.sinkhorn_regularisation > 0.0) {
+        if self.sinkhorn > 0.0 && (self.sinkhorn_regularisation <= 0.0 || self.sinkhorn_regularisation.is_nan()) {
             let reason = "it must be above 0".to_owned();
             return Err(EcontError::Config { key: "loss.sinkhorn_regularisation", reason });
         }
@@ -128,12 +128,12 @@ impl WaferLoss {
                 std::array::from_fn(|cell| lanes.get(cell).map_or(0.0, |lane| f64::from(lane.0[sample])))
             };
             let (truth, predicted) = (of(truth), of(cells).map(|value| value.max(1e-9)));
-            if self.config.emd > 0.0 {
-                if let Ok(Some((distance, slope))) = solver.gradient(&truth, &predicted) {
-                    loss.0[sample] += self.config.emd * distance as f32;
-                    for (gradient, slope) in gradient.iter_mut().zip(slope) {
-                        gradient.0[sample] += self.config.emd * slope as f32;
-                    }
+            if self.config.emd > 0.0
+                && let Ok(Some((distance, slope))) = solver.gradient(&truth, &predicted)
+            {
+                loss.0[sample] += self.config.emd * distance as f32;
+                for (gradient, slope) in gradient.iter_mut().zip(slope) {
+                    gradient.0[sample] += self.config.emd * slope as f32;
                 }
             }
             if self.config.sinkhorn > 0.0 {

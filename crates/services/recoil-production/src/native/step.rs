@@ -9,7 +9,7 @@ use crate::model::{Argument, Command, Environment, Output, OutputKind, Resources
 use crate::units;
 use crate::yaml::Node;
 use recoil_stage::config::Given;
-use recoil_stage::{Registry, Request};
+use recoil_stage::{OutputKind as StageOutput, Registry, Request};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -118,7 +118,10 @@ impl<'a> Draft<'a> {
         let seed = fields.number("seed").or(context.seed);
         let after = fields.words("after").unwrap_or_default();
         let variables = arrays::tasks(&mut fields, context.base);
-        let declared = named(&mut fields, "output", "outputs");
+        let mut declared = named(&mut fields, "output", "outputs");
+        if declared.is_empty() && variables.len() == 1 {
+            declared.extend(default_output(context.registry, id, &mut fields).map(|word| (String::new(), word)));
+        }
         let mut tasks = Vec::with_capacity(variables.len());
         for (index, variables) in variables.into_iter().enumerate() {
             let meaning =
@@ -354,6 +357,16 @@ impl<'a> Draft<'a> {
         argv.extend(["--overwrite".into(), "--no-progress".into()]);
         Ok(argv.into_iter().map(Argument::Text).collect())
     }
+}
+
+/// Where the stage of a step writes that says nothing of outputs: a directory or a file called like the step.
+fn default_output(registry: &Registry, id: &str, fields: &mut Fields<'_>) -> Option<String> {
+    let stage = registry.find(&fields.word("stage")?).ok()?;
+    Some(match stage.describe().output {
+        StageOutput::Directory { .. } => format!("{id}/"),
+        StageOutput::File { formats, .. } => format!("{id}.{}", formats.first()?),
+        StageOutput::Nothing => return None,
+    })
 }
 
 /// What a step runs.

@@ -194,6 +194,7 @@ impl<'a> Draft<'a> {
                 }
             }
             meaning.inputs = &inputs;
+            let mut files = Vec::new();
             let commands = match &work {
                 Work::Commands(commands) => {
                     if index == 0 {
@@ -212,7 +213,10 @@ impl<'a> Draft<'a> {
                     commands.iter().map(one).collect()
                 }
                 Work::Stage(name) => match self.stage(context, name, index, &inputs, &draft.outputs) {
-                    Ok(argv) => vec![Command { argv, variables: variables.clone() }],
+                    Ok((argv, written)) => {
+                        files = written;
+                        vec![Command { argv, variables: variables.clone() }]
+                    }
                     Err(error) => {
                         say("bad-stage", error);
                         Vec::new()
@@ -220,7 +224,11 @@ impl<'a> Draft<'a> {
                 },
                 Work::Nothing => Vec::new(),
             };
-            let outputs = draft.outputs.iter().map(|(_, output)| output.clone()).collect();
+            let mut outputs: Vec<Output> = draft.outputs.iter().map(|(_, output)| output.clone()).collect();
+            // what lies in the directory of a stage is known, so that a file that went missing is noticed
+            let within = files.into_iter().filter(|file| outputs.iter().all(|output| output.path != *file));
+            let within: Vec<Output> = within.map(|path| Output { path, kind: OutputKind::File }).collect();
+            outputs.extend(within);
             let inputs = inputs.into_iter().map(|(_, path)| path).collect();
             tasks.push(Task { commands, inputs, outputs });
         }
@@ -309,7 +317,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The words that run a stage of recoil.
+    /// The words that run a stage of recoil, and the files that it writes.
     fn stage(
         &self,
         context: &Surroundings<'_>,
@@ -317,7 +325,7 @@ impl<'a> Draft<'a> {
         index: usize,
         inputs: &[(String, PathBuf)],
         outputs: &[(String, Output)],
-    ) -> Result<Vec<Argument>, String> {
+    ) -> Result<(Vec<Argument>, Vec<PathBuf>), String> {
         let stage = context.registry.find(name).map_err(|error| error.to_string())?;
         let description = stage.describe();
         let mut words = Vec::new();
@@ -355,7 +363,7 @@ impl<'a> Draft<'a> {
         let mut argv = vec![program];
         argv.extend(prepared.words.iter().skip(1).cloned());
         argv.extend(["--overwrite".into(), "--no-progress".into()]);
-        Ok(argv.into_iter().map(Argument::Text).collect())
+        Ok((argv.into_iter().map(Argument::Text).collect(), prepared.output_paths().collect()))
     }
 }
 

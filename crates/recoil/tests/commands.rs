@@ -21,7 +21,7 @@ fn err(output: &Output) -> String {
 fn version_and_help_are_data() {
     let version = recoil(&["--version"]);
     assert_eq!((version.status.code(), out(&version)), (Some(0), format!("recoil {}\n", env!("CARGO_PKG_VERSION"))));
-    for words in [&["--help"][..], &["help"], &["hgcal", "--help"], &["workflow", "run", "--help"], &["demo", "-h"]] {
+    for words in [&["--help"][..], &["help"], &["hgcal", "--help"], &["production", "run", "--help"], &["demo", "-h"]] {
         let help = recoil(words);
         assert_eq!(help.status.code(), Some(0), "{words:?}");
         assert!(out(&help).contains("Usage: recoil"), "{words:?}: {}", out(&help));
@@ -35,9 +35,9 @@ fn wrong_words_exit_with_two() {
         (&["hgcla"][..], "similar subcommand exists: 'hgcal'"),
         (&[], "Usage: recoil"),
         (&["demo"], "--output <DIR>"),
-        (&["demo", "-o", "x", "--treads", "2"], "'--threads'"),
+        (&["demo", "-o", "x", "--cpu", "2"], "'--cpus'"),
         (&["config", "hgcal.rnu"], "there is no stage 'hgcal.rnu'"),
-        (&["workflow", "run", "/no/such.yaml", "-o", "x"], "cannot read /no/such.yaml: No such file"),
+        (&["production", "run", "/no/such.yaml"], "/no/such.yaml"),
     ] {
         let output = recoil(words);
         assert_eq!(output.status.code(), Some(2), "{words:?}");
@@ -48,19 +48,6 @@ fn wrong_words_exit_with_two() {
 }
 
 #[test]
-fn mistakes_in_a_workflow_point_into_the_file() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("w.yaml");
-    std::fs::write(&file, "name: w\nsteps:\n  - id: a\n    stagge: b\n").unwrap();
-    let output = recoil(&["workflow", "run", file.to_str().unwrap(), "-o", dir.path().to_str().unwrap()]);
-    let expected = format!(
-        "error: unknown key 'stagge'\n --> {}:4:5\n  |\n4 |     stagge: b\n  |     ^^^^^^\n  help: did you mean 'stage'?\n",
-        file.display()
-    );
-    assert_eq!((output.status.code(), err(&output)), (Some(2), expected));
-}
-
-#[test]
 fn completions_and_manual_pages_are_made() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(out(&recoil(&["completions", shell])).contains("hgcal"), "{shell}");
@@ -68,7 +55,7 @@ fn completions_and_manual_pages_are_made() {
     let dir = tempfile::tempdir().unwrap();
     let pages = dir.path().join("man");
     assert!(recoil(&["man", "-o", pages.to_str().unwrap()]).status.success());
-    for page in ["recoil.1", "recoil-hgcal.1", "recoil-workflow-run.1"] {
+    for page in ["recoil.1", "recoil-hgcal.1", "recoil-production-run.1"] {
         assert!(std::fs::read_to_string(pages.join(page)).unwrap().contains(".TH"), "{page}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a step of an analysis is: configuration, provenance, outputs, seeds, progress.
 //!
 //! Everything that a user can run is a [`Stage`]: it has a typed [`config::Config`], declares what it reads and writes,
-//! and does its work through a [`Run`]. The command line, workflows, the production engine and the web server handle all
+//! and does its work through a [`Run`]. The command line, the production engine and the web server handle all
 //! stages alike through [`AnyStage`].
 //!
 //! * `prepare` resolves the configuration (defaults < files < words), sorts the inputs into roles and names the outputs,
@@ -9,7 +9,6 @@
 //! * `execute` runs it in a thread pool. Outputs appear under their final names only when all of them are complete; each
 //!   has a [`provenance::Record`] beside it.
 //! * [`provenance::up_to_date`] tells whether a run needs to be done again, and why.
-//! * [`workflow`] runs several stages in a row and skips those that are up to date.
 
 pub mod cancel;
 mod clock;
@@ -25,7 +24,6 @@ mod run;
 pub mod seed;
 mod stage;
 mod staging;
-pub mod workflow;
 
 pub use cancel::Cancel;
 pub use clock::utc;

@@ -142,7 +142,7 @@ pub trait Stage: Send + Sync + 'static {
     fn run(&self, config: &Self::Config, run: &Run) -> Result<Report, StageError>;
 }
 
-/// A stage of any configuration, as the command line, workflows, the production engine and the web server see it.
+/// A stage of any configuration, as the command line, the production engine and the web server see it.
 pub trait AnyStage: Send + Sync {
     /// Its name, inputs and outputs.
     fn describe(&self) -> Description;

@@ -7,7 +7,6 @@ mod nn;
 mod production;
 mod reference;
 mod table;
-mod workflow;
 
 use crate::cli::Context;
 use clap::{ArgMatches, Command};
@@ -21,8 +20,7 @@ pub(crate) struct Builtin {
 
 /// All of them in the order of the help.
 pub(crate) const BUILTINS: &[Builtin] = &[
-    Builtin { command: workflow::demo_command, run: workflow::demo },
-    Builtin { command: workflow::command, run: workflow::run },
+    Builtin { command: production::demo_command, run: production::demo },
     Builtin { command: table::command, run: table::run },
     Builtin { command: nn::command, run: nn::run },
     Builtin { command: production::command, run: production::run },

@@ -104,17 +104,6 @@ impl Node {
         }
     }
 
-    /// Takes `key` out of a mapping.
-    pub(crate) fn take(&mut self, key: &str) -> Option<Node> {
-        match &mut self.value {
-            Value::Map(entries) => {
-                let index = entries.iter().position(|entry| entry.key == key)?;
-                Some(entries.remove(index).node)
-            }
-            _ => None,
-        }
-    }
-
     /// Lays `over` on top of this tree: mappings merge key by key, everything else is replaced.
     pub(crate) fn merge(&mut self, over: Node, layer: usize) {
         match (&mut self.value, over.value) {

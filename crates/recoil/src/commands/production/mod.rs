@@ -8,6 +8,8 @@ mod lst;
 mod running;
 mod task;
 
+pub(crate) use running::{demo, demo_command};
+
 use crate::cli::Context;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use recoil_production::ProductionError;

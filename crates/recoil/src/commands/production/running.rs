@@ -9,12 +9,13 @@ use recoil_production::ProductionError;
 use recoil_production::engine::{self, Summary};
 use recoil_production::executors::local::Size;
 use recoil_production::plan::Plan;
+use recoil_production::state::write_atomic;
 use recoil_production::units::memory_bytes;
 use recoil_stage::progress::{Level, Terminal};
 use recoil_stage::{Blame as _, Cancel, ErrorKind, StageError};
 use serde_json::json;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 fn running_options(command: Command) -> Command {
@@ -66,6 +67,31 @@ pub(super) fn run_command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches, context: &Context<'_>) -> Result<u8, StageError> {
     let Some(file) = matches.get_one::<PathBuf>("file") else { return Ok(0) };
+    run_file(file, matches, context)
+}
+
+/// The production that `recoil demo` runs.
+const DEMO: &str = include_str!("../../../../../workflows/demo.yaml");
+
+pub(crate) fn demo_command() -> Command {
+    running_options(Command::new("demo").about("Run the demonstration: from simulated events to a report with figures"))
+        .arg(options::output("DIR", "Directory for the production's file and the outputs of all steps").required(true))
+}
+
+/// Writes the file of the production into the directory and runs it.
+pub(crate) fn demo(matches: &ArgMatches, context: &Context<'_>) -> Result<u8, StageError> {
+    let Some(directory) = matches.get_one::<PathBuf>("output") else { return Ok(0) };
+    let file = directory.join("demo.yaml");
+    std::fs::create_dir_all(directory).output_error(format!("cannot create {}", directory.display()))?;
+    write_atomic(&file, DEMO.as_bytes(), true).map_err(blame)?;
+    let code = run_file(&file, matches, context)?;
+    if code == 0 && !matches.get_flag("json") && !matches.get_flag("quiet") {
+        print::error(&format!("the report is {}", directory.join("report.html").display()));
+    }
+    Ok(code)
+}
+
+fn run_file(file: &Path, matches: &ArgMatches, context: &Context<'_>) -> Result<u8, StageError> {
     let plan = Plan::new(read_valid(file, context)?);
     let state = state_for(matches, &plan.production);
     state.create().map_err(blame)?;

@@ -9,7 +9,7 @@ use crate::model::{Argument, Command, Environment, Output, OutputKind, Resources
 use crate::units;
 use crate::yaml::Node;
 use recoil_stage::config::Given;
-use recoil_stage::{Registry, Request};
+use recoil_stage::{OutputKind as StageOutput, Registry, Request};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -118,7 +118,10 @@ impl<'a> Draft<'a> {
         let seed = fields.number("seed").or(context.seed);
         let after = fields.words("after").unwrap_or_default();
         let variables = arrays::tasks(&mut fields, context.base);
-        let declared = named(&mut fields, "output", "outputs");
+        let mut declared = named(&mut fields, "output", "outputs");
+        if declared.is_empty() && variables.len() == 1 {
+            declared.extend(default_output(context.registry, id, &mut fields).map(|word| (String::new(), word)));
+        }
         let mut tasks = Vec::with_capacity(variables.len());
         for (index, variables) in variables.into_iter().enumerate() {
             let meaning =
@@ -191,6 +194,7 @@ impl<'a> Draft<'a> {
                 }
             }
             meaning.inputs = &inputs;
+            let mut files = Vec::new();
             let commands = match &work {
                 Work::Commands(commands) => {
                     if index == 0 {
@@ -209,7 +213,10 @@ impl<'a> Draft<'a> {
                     commands.iter().map(one).collect()
                 }
                 Work::Stage(name) => match self.stage(context, name, index, &inputs, &draft.outputs) {
-                    Ok(argv) => vec![Command { argv, variables: variables.clone() }],
+                    Ok((argv, written)) => {
+                        files = written;
+                        vec![Command { argv, variables: variables.clone() }]
+                    }
                     Err(error) => {
                         say("bad-stage", error);
                         Vec::new()
@@ -217,7 +224,11 @@ impl<'a> Draft<'a> {
                 },
                 Work::Nothing => Vec::new(),
             };
-            let outputs = draft.outputs.iter().map(|(_, output)| output.clone()).collect();
+            let mut outputs: Vec<Output> = draft.outputs.iter().map(|(_, output)| output.clone()).collect();
+            // what lies in the directory of a stage is known, so that a file that went missing is noticed
+            let within = files.into_iter().filter(|file| outputs.iter().all(|output| output.path != *file));
+            let within: Vec<Output> = within.map(|path| Output { path, kind: OutputKind::File }).collect();
+            outputs.extend(within);
             let inputs = inputs.into_iter().map(|(_, path)| path).collect();
             tasks.push(Task { commands, inputs, outputs, apart: Vec::new() });
         }
@@ -307,7 +318,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The words that run a stage of recoil.
+    /// The words that run a stage of recoil, and the files that it writes.
     fn stage(
         &self,
         context: &Surroundings<'_>,
@@ -315,7 +326,7 @@ impl<'a> Draft<'a> {
         index: usize,
         inputs: &[(String, PathBuf)],
         outputs: &[(String, Output)],
-    ) -> Result<Vec<Argument>, String> {
+    ) -> Result<(Vec<Argument>, Vec<PathBuf>), String> {
         let stage = context.registry.find(name).map_err(|error| error.to_string())?;
         let description = stage.describe();
         let mut words = Vec::new();
@@ -353,8 +364,18 @@ impl<'a> Draft<'a> {
         let mut argv = vec![program];
         argv.extend(prepared.words.iter().skip(1).cloned());
         argv.extend(["--overwrite".into(), "--no-progress".into()]);
-        Ok(argv.into_iter().map(Argument::Text).collect())
+        Ok((argv.into_iter().map(Argument::Text).collect(), prepared.output_paths().collect()))
     }
+}
+
+/// Where the stage of a step writes that says nothing of outputs: a directory or a file called like the step.
+fn default_output(registry: &Registry, id: &str, fields: &mut Fields<'_>) -> Option<String> {
+    let stage = registry.find(&fields.word("stage")?).ok()?;
+    Some(match stage.describe().output {
+        StageOutput::Directory { .. } => format!("{id}/"),
+        StageOutput::File { formats, .. } => format!("{id}.{}", formats.first()?),
+        StageOutput::Nothing => return None,
+    })
 }
 
 /// What a step runs.

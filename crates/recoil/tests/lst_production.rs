@@ -66,7 +66,7 @@ fn world() -> tempfile::TempDir {
     fs::write(root.join("conda.sh"), environment).unwrap();
     let config = r#"{"image_extractor": "S", "S": {"apply_integration_correction": true}}"#;
     fs::write(root.join("lstchain.json"), config).unwrap();
-    let made = recoil(root, &["production", "generate", "Prod5Trans80", "--prod_id", "P", "-o", "-"]);
+    let made = recoil(root, &["production", "generate", "Prod5Trans80", "--repaired", "--prod_id", "P", "-o", "-"]);
     let yaml = text(&made.stdout)
         .replace("/fefs/aswg/software/conda/etc/profile.d/conda.sh", &format!("{shown}/conda.sh"))
         .replace("/fefs/aswg/data", &format!("{shown}/data"));
@@ -130,7 +130,8 @@ fn files_are_generated_imported_and_registered() {
     let valid = recoil(root, &["production", "validate", "p.yml", "--lstchain-config", "lstchain.json"]);
     assert!(valid.status.success(), "{}", text(&valid.stdout));
     assert!(text(&valid.stdout).contains("lstchain.json: valid"));
-    let exists = recoil(root, &["production", "generate", "Prod5Trans80", "--prod_id", "P", "-o", "p.yml"]);
+    let exists =
+        recoil(root, &["production", "generate", "Prod5Trans80", "--repaired", "--prod_id", "P", "-o", "p.yml"]);
     assert_eq!(exists.status.code(), Some(4));
     let wrong = recoil(root, &["production", "generate", "AllSkyFul", "--prod_id", "P"]);
     assert_eq!(wrong.status.code(), Some(2));

@@ -54,8 +54,8 @@ fn request_options(command: Command) -> Command {
             .value_name("[STAGE.]KEY=VALUE")
             .action(ArgAction::Append)
             .help("Option for the batch system, for all steps or those of a stage"),
-        Arg::new("as-lstmcpipe").long("as-lstmcpipe").action(ArgAction::SetTrue).help(
-            "Write exactly what lstmcpipe writes: prod5 files of both offsets in one place, the check of sources wrong",
+        Arg::new("repaired").long("repaired").action(ArgAction::SetTrue).help(
+            "Leave out two mistakes of lstmcpipe: prod5 files of both offsets in one place, sources checked wrongly",
         ),
         path_option("base_config", "JSON", "Standard configuration of lstchain that the analysis begins with")
             .alias("base-config"),
@@ -69,7 +69,7 @@ fn request(matches: &ArgMatches, class: Class, prod_id: &str) -> Result<Request,
     request.decs = options::all::<String>(matches, "dec_list");
     request.source_prod_id = word("source_prod_id");
     request.run_checker = matches.get_flag("run_checker");
-    request.as_lstmcpipe = matches.get_flag("as-lstmcpipe");
+    request.as_lstmcpipe = !matches.get_flag("repaired");
     for (value, target) in [
         ("zenith", &mut request.zenith),
         ("date", &mut request.date),

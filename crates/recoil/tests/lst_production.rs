@@ -181,7 +181,7 @@ fn texts_that_are_no_productions_are_errors_with_a_place() {
     assert_eq!(missing.status.code(), Some(2));
     // two megabytes of steps
     let step = "  - {input: /in/node_theta_10.0_az_102.199_, output: /out/node_theta_10.0_az_102.199_/";
-    let steps: String = (0..20_000).map(|n| format!("{step}{n}}}\n")).collect();
+    let steps: String = (0..25_000).map(|n| format!("{step}{n}}}\n")).collect();
     let text = format!("{head}stages_to_run: [r0_to_dl1]\nstages:\n  r0_to_dl1:\n{steps}");
     assert!(text.len() > 2_000_000);
     assert_eq!(said("large.yml", text.as_bytes()), ("missing-key".into(), 1));

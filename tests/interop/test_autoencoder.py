@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 onnxruntime = pytest.importorskip("onnxruntime")
-RECOIL = os.environ.get("RECOIL", str(Path(__file__).resolve().parents[2] / "target/release/recoil"))
+RECOIL = os.environ.get("RECOIL_BIN", str(Path(__file__).resolve().parents[2] / "target/release/recoil"))
 
 
 def recoil(*words):

@@ -58,7 +58,7 @@ pub use select::{Filter, SelectError, Selection, open_selected, select};
 pub use shape::{explode, implode};
 pub use stream::{BatchReader, BatchWriter, MemoryReader, ReadOptions};
 pub use text::Cells;
-pub use types::{DOC, PROVENANCE, UNIT, doc, field, fixed_of, list_of, type_name, unit};
+pub use types::{ColumnType, DOC, PROVENANCE, UNIT, doc, field, fixed_of, list_of, type_name, unit};
 
 /// Opens the table `FILE` or `FILE:NAME`; the extension tells the format.
 pub fn open(address: &str, options: &ReadOptions) -> Result<Box<dyn BatchReader>> {

@@ -31,6 +31,36 @@ pub fn field(name: &str, data_type: DataType, unit: &str, doc: &str) -> Field {
         .with_metadata(pairs.map(|(key, text)| (key.to_owned(), text.to_owned())).collect())
 }
 
+/// Element type of a column as chains define theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ColumnType {
+    I16,
+    U16,
+    I32,
+    U32,
+    I64,
+    F32,
+    F64,
+    Text,
+}
+
+impl ColumnType {
+    /// The type of a table's column.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::I16 => DataType::Int16,
+            Self::U16 => DataType::UInt16,
+            Self::I32 => DataType::Int32,
+            Self::U32 => DataType::UInt32,
+            Self::I64 => DataType::Int64,
+            Self::F32 => DataType::Float32,
+            Self::F64 => DataType::Float64,
+            Self::Text => DataType::Utf8,
+        }
+    }
+}
+
 /// The type of a per-event collection of `inner`.
 pub fn list_of(inner: DataType) -> DataType {
     DataType::List(element(inner))

@@ -41,7 +41,6 @@ pub fn key(spec: &TaskSpec) -> Result<Key> {
 /// SHA-256 of all words and variables of the commands and of the names of the outputs. Where this program itself lies does
 /// not count.
 fn commands_hash(task: &Task) -> String {
-    let own = std::env::current_exe().ok().map(|path| path.display().to_string());
     let mut state = Sha256::new();
     let mut add = |text: &str| {
         state.update((text.len() as u64).to_le_bytes());
@@ -51,7 +50,7 @@ fn commands_hash(task: &Task) -> String {
         add("command");
         for (index, argument) in command.argv.iter().enumerate() {
             let word = word(argument, task);
-            add(if index == 0 && own.as_deref() == Some(&*word) { "recoil" } else { &word });
+            add(if index == 0 && word == crate::program::path() { "recoil" } else { &word });
         }
         for (name, value) in &command.variables {
             add(name);

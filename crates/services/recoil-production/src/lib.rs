@@ -19,6 +19,7 @@ pub mod lstmcpipe;
 pub mod model;
 pub mod native;
 pub mod plan;
+mod program;
 pub mod read;
 pub mod report;
 pub mod state;

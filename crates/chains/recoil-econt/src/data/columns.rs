@@ -1,25 +1,7 @@
 //! Names, types, units and meanings of the columns.
 
-use arrow_schema::{DataType, Field};
-
-/// Type of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnType {
-    /// 16-bit unsigned integer.
-    U16,
-    /// 32-bit integer.
-    I32,
-    /// 64-bit integer.
-    I64,
-    /// 32-bit unsigned integer.
-    U32,
-    /// Single precision.
-    F32,
-    /// Double precision.
-    F64,
-    /// Text.
-    Text,
-}
+use arrow_schema::Field;
+pub use recoil_table::ColumnType;
 
 /// A column: name, type, unit, meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,16 +68,7 @@ pub const ABOUT_WAFER: &[ColumnDef] = &[
 impl ColumnDef {
     /// The column as a field of a table.
     pub fn field(&self) -> Field {
-        let data_type = match self.ty {
-            ColumnType::U16 => DataType::UInt16,
-            ColumnType::I32 => DataType::Int32,
-            ColumnType::I64 => DataType::Int64,
-            ColumnType::U32 => DataType::UInt32,
-            ColumnType::F32 => DataType::Float32,
-            ColumnType::F64 => DataType::Float64,
-            ColumnType::Text => DataType::Utf8,
-        };
-        recoil_table::field(self.name, data_type, self.unit, self.doc)
+        recoil_table::field(self.name, self.ty.data_type(), self.unit, self.doc)
     }
 }
 

@@ -11,34 +11,16 @@ const LARGEST: u32 = (1 << 18) - 1;
 const ADDRESS_BITS: u32 = 6;
 const ADDRESS: i32 = (1 << ADDRESS_BITS) - 1;
 
+/// A list of at most [`MOST_COMPARATORS`] comparators, and how many there are.
+type Comparators = ([(u8, u8); MOST_COMPARATORS], usize);
+/// Enough for any network of 64 inputs.
+const MOST_COMPARATORS: usize = 543;
+
 /// Batcher's odd-even merge exchange for 48 inputs (Knuth, The Art of Computer Programming, volume 3, algorithm 5.2.2M).
-const NETWORK: [(u8, u8); comparators()] = network();
+const NETWORK: Comparators = network();
 
-const fn comparators() -> usize {
-    let mut count = 0;
-    let (mut p, top) = (32, 32);
-    while p > 0 {
-        let (mut q, mut r, mut d) = (top, 0, p);
-        loop {
-            let mut i = 0;
-            while i + d < CELLS {
-                if i & p == r {
-                    count += 1;
-                }
-                i += 1;
-            }
-            if q == p {
-                break;
-            }
-            (d, q, r) = (q - p, q / 2, p);
-        }
-        p /= 2;
-    }
-    count
-}
-
-const fn network() -> [(u8, u8); comparators()] {
-    let mut list = [(0, 0); comparators()];
+const fn network() -> Comparators {
+    let mut list = [(0, 0); MOST_COMPARATORS];
     let mut count = 0;
     let (mut p, top) = (32, 32);
     while p > 0 {
@@ -59,7 +41,7 @@ const fn network() -> [(u8, u8); comparators()] {
         }
         p /= 2;
     }
-    list
+    (list, count)
 }
 
 /// The cells of a module in falling order of charge.
@@ -119,7 +101,7 @@ pub fn best_choices(modules: &[[u32; CELLS]], drop: u32, out: &mut [BestChoice])
 
 /// Compares and exchanges all pairs of the network; a pair stays as it is unless the left charge is smaller.
 fn sort(keys: &mut [[i32; LANES]; CELLS]) {
-    for &(a, b) in &NETWORK {
+    for &(a, b) in NETWORK.0.iter().take(NETWORK.1) {
         let (front, back) = keys.split_at_mut(usize::from(b));
         let (Some(left), Some(right)) = (front.get_mut(usize::from(a)), back.first_mut()) else { continue };
         for (l, r) in left.iter_mut().zip(right) {

@@ -3,20 +3,9 @@
 //! `ntuple` is the branch of the CMSSW `HGCalTriggerNtuple` tree, `skim` the column of the reduced tree that the Python
 //! production writes (prefix `good_`).
 
-use ColumnType::{F32, F64, I16, I32, I64, Text, U32};
+pub use recoil_table::ColumnType;
 
-/// Element type of a column on file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ColumnType {
-    I16,
-    I32,
-    I64,
-    U32,
-    F32,
-    F64,
-    Text,
-}
+use ColumnType::{F32, F64, I16, I32, I64, Text, U32};
 
 /// One column of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,31 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use recoil_stage::StageError;
 use recoil_stage::error::Blame as _;
 use recoil_table::{Address, BatchWriter};
 
 use crate::data::columns::SAMPLE;
-use crate::data::{ColumnDef, ColumnType, EventBatch};
-
-/// Arrow type of a column.
-pub fn data_type(ty: ColumnType) -> DataType {
-    match ty {
-        ColumnType::I16 => DataType::Int16,
-        ColumnType::I32 => DataType::Int32,
-        ColumnType::I64 => DataType::Int64,
-        ColumnType::U32 => DataType::UInt32,
-        ColumnType::F32 => DataType::Float32,
-        ColumnType::F64 => DataType::Float64,
-        ColumnType::Text => DataType::Utf8,
-    }
-}
+use crate::data::{ColumnDef, EventBatch};
 
 /// Schema of a table with these columns.
 pub fn schema(columns: impl IntoIterator<Item = ColumnDef>) -> SchemaRef {
     let fields: Vec<_> =
-        columns.into_iter().map(|c| recoil_table::field(c.name, data_type(c.ty), c.unit, c.doc)).collect();
+        columns.into_iter().map(|c| recoil_table::field(c.name, c.ty.data_type(), c.unit, c.doc)).collect();
     Arc::new(Schema::new(fields))
 }
 

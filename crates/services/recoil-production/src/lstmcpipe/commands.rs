@@ -104,6 +104,14 @@ impl Shared {
         vec![text(&self.recoil), text("iact"), text(own_stage(stage))]
     }
 
+    /// The words of an own stage that reads two inputs and the configuration of the analysis.
+    fn iact_with(&self, stage: Stage, inputs: [(&str, &str); 2], output: usize, config: &str) -> Vec<Argument> {
+        let mut words = self.iact(stage);
+        words.extend(inputs.map(|(role, path)| text(format!("{role}={path}"))));
+        words.extend([text("-o"), out(output, "", ""), text("--config"), text(config)]);
+        words
+    }
+
     /// The step of an entry, and the drawing of forests that goes with training.
     pub fn steps(&self, notes: &mut Notes<'_>, entry: &Entry<'_>, steps: &mut Vec<Step>) {
         let stage = entry.stage;
@@ -315,12 +323,7 @@ impl Shared {
         let output = draft.writes(models, OutputKind::Directory);
         let config = self.reads_analysis(&mut draft);
         let words = match self.kind {
-            Kind::Recoil => {
-                let mut words = self.iact(Stage::TrainPipe);
-                words.extend([text(format!("gamma={gamma}")), text(format!("proton={proton}"))]);
-                words.extend([text("-o"), out(output, "", ""), text("--config"), text(config)]);
-                words
-            }
+            Kind::Recoil => self.iact_with(Stage::TrainPipe, [("gamma", &gamma), ("proton", &proton)], output, &config),
             _ => {
                 let first = ["lstchain_mc_trainpipe", "--fg", &gamma, "--fp", &proton, "-o"];
                 let mut words: Vec<Argument> = first.into_iter().map(text).collect();
@@ -341,12 +344,7 @@ impl Shared {
         // the picture that plot_rf_features puts beside the forests is no part of them
         draft.task.apart.extend(draft.task.inputs.get(1).map(|models| models.join(PICTURE)));
         let words = match self.kind {
-            Kind::Recoil => {
-                let mut words = self.iact(Stage::Dl1ToDl2);
-                words.extend([text(format!("events={input}")), text(format!("models={models}"))]);
-                words.extend([text("-o"), out(output, "", ""), text("--config"), text(config)]);
-                words
-            }
+            Kind::Recoil => self.iact_with(Stage::Dl1ToDl2, [("events", &input), ("models", &models)], output, &config),
             _ => {
                 let first = ["lstchain_dl1_to_dl2", "-f", &input, "-p", &models, "-o"];
                 let mut words: Vec<Argument> = first.into_iter().map(text).collect();

@@ -170,7 +170,7 @@ fn shared(notes: &mut Notes<'_>, root: &Node, header: &Header<'_>, base: PathBuf
         (None, Some(_)) => tuned(&analysis),
         (None, None) => analysis.clone(),
     };
-    let recoil = std::env::current_exe().map_or_else(|_| "recoil".into(), |path| path.display().to_string());
+    let recoil = crate::program::path().to_owned();
     let (environment, account) = (header.environment.clone(), header.account.clone());
     Shared { kind, base, environment, account, analysis, dl1, recoil }
 }

@@ -360,8 +360,7 @@ impl<'a> Draft<'a> {
         });
         let request = Request { given, inputs: words, output, seed };
         let prepared = stage.prepare(&request).map_err(|error| format!("step {}: {error}", self.id))?;
-        let program = std::env::current_exe().map_or_else(|_| "recoil".into(), |path| path.display().to_string());
-        let mut argv = vec![program];
+        let mut argv = vec![crate::program::path().to_owned()];
         argv.extend(prepared.words.iter().skip(1).cloned());
         argv.extend(["--overwrite".into(), "--no-progress".into()]);
         Ok((argv.into_iter().map(Argument::Text).collect(), prepared.output_paths().collect()))

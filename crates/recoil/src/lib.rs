@@ -35,11 +35,15 @@ pub struct Group {
 pub const GROUPS: &[Group] = &[
     Group { name: "hgcal", about: "CMS HGCAL Level-1 trigger" },
     Group { name: "econt", about: "ECON-T front end of the HGCAL trigger" },
+    Group { name: "tau", about: "Tau identification" },
 ];
 
 /// All stages of all chains.
 pub fn stages() -> Vec<Box<dyn AnyStage>> {
-    [recoil_hgcal::stages::all(), recoil_econt::stages::all()].into_iter().flatten().collect()
+    [recoil_hgcal::stages::all(), recoil_econt::stages::all(), recoil_tau::stages::all()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// All stages by name.

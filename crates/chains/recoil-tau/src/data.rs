@@ -1,0 +1,4 @@
+//! The candidate tuple: columns, files, truth labels.
+
+pub mod hash;
+pub mod truth;

@@ -46,6 +46,7 @@ mod column;
 mod error;
 mod file;
 mod hist;
+mod kept;
 mod key;
 mod ntuple;
 mod source;

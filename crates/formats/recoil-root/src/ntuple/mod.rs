@@ -10,13 +10,12 @@
 //! | `schema`, `clusters` | header, footer and page lists |
 //! | `layout` | from the tree of fields to branches |
 //! | `encoding`, `convert` | elements of a page as numbers |
-//! | `read`, `kept` | entries of a branch |
+//! | `read` | entries of a branch |
 
 mod clusters;
 mod convert;
 mod encoding;
 mod envelope;
-mod kept;
 mod layout;
 mod little;
 mod read;
@@ -29,13 +28,15 @@ pub(crate) use read::Reading;
 
 use clusters::{PageList, groups};
 use envelope::{Anchor, Kind, Store};
-use kept::Kept;
 use rayon::prelude::*;
+use read::PageKey;
 use schema::Schema;
 
 use crate::{
     bytes::Read,
+    column::Values,
     error::{Error, Fault, Place, Result},
+    kept::Kept,
     source::Source,
 };
 
@@ -54,7 +55,7 @@ pub(crate) struct Ntuple {
     max_piece: u64,
     schema: Schema,
     pages: PageList,
-    kept: Kept,
+    kept: Kept<PageKey, Values>,
 }
 
 impl Ntuple {

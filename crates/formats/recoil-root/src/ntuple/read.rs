@@ -12,6 +12,7 @@ use super::{
 use crate::{
     column::{Column, Prim, Values},
     error::{Fault, Place, Result},
+    kept::Size,
     tree::Order,
 };
 
@@ -237,9 +238,9 @@ impl Ntuple {
 
     /// Puts the elements of one page behind `out`; a page that is not read to its end is kept for the next batch.
     fn page(&self, reading: Reading<'_>, part: &PagePart, out: &mut Values) -> Result<()> {
-        let key = (part.cluster, part.number);
+        let key = (part.cluster, part.number, out.prim());
         let to_the_end = part.to == part.page.elements as usize;
-        if let Some(kept) = self.kept.get(part.column, key, out.prim(), to_the_end) {
+        if let Some(kept) = self.kept.get(part.column, &key, to_the_end) {
             out.append_range(&kept, part.from, part.to);
             return Ok(());
         }
@@ -279,6 +280,15 @@ impl Ntuple {
             });
         SCRATCH.set((raw, unpacked));
         result
+    }
+}
+
+/// A cluster, the number of a page of a column in it, and what its elements were decoded to.
+pub(super) type PageKey = (usize, usize, Prim);
+
+impl Size for Values {
+    fn size(&self) -> usize {
+        self.len() * self.prim().size()
     }
 }
 

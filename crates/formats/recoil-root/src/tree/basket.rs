@@ -4,6 +4,7 @@ use crate::{
     bytes::{Cursor, Read},
     codec,
     error::Fault,
+    kept::Size,
     key::Key,
 };
 
@@ -107,12 +108,24 @@ fn rising_offsets(stored: &[u8], entries: usize, keylen: usize, len: usize, mask
     }
 }
 
-/// Buffers that one thread uses for basket after basket.
+/// A stored basket that was read and decompressed; its buffers serve for one basket after another.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
+    /// The record as it is stored.
     pub raw: Vec<u8>,
     unpacked: Vec<u8>,
     offsets: Vec<u32>,
+    loaded: Loaded,
+}
+
+/// What [`Scratch::load`] found.
+#[derive(Debug, Default)]
+struct Loaded {
+    packed: bool,
+    keylen: usize,
+    border: usize,
+    entries: usize,
+    has_offsets: bool,
 }
 
 /// Numbers in the key of a stored basket.
@@ -158,8 +171,8 @@ impl BasketHeader {
 }
 
 impl Scratch {
-    /// The basket whose record is in `self.raw`.
-    pub fn view(&mut self) -> Read<View<'_>> {
+    /// Decompresses the basket whose record is in `self.raw`.
+    pub fn load(&mut self) -> Read<()> {
         let header = BasketHeader::read(&self.raw)?;
         let BasketHeader { objlen, keylen, nbytes, entries, border } = header;
         let payload = self.raw.get(keylen..nbytes.min(self.raw.len())).ok_or(Fault::Short {
@@ -167,21 +180,43 @@ impl Scratch {
             need: 0,
             len: self.raw.len(),
         })?;
-        let bytes = if nbytes - keylen == objlen {
-            payload
-        } else {
+        let packed = nbytes - keylen != objlen;
+        let bytes = if packed {
             codec::decompress(payload, objlen, &mut self.unpacked)?;
             &self.unpacked
+        } else {
+            payload
         };
-        let data = bytes.get(..border).ok_or(Fault::Short { at: keylen, need: border, len: bytes.len() })?;
-        let stored = bytes.get(border..).unwrap_or(&[]);
-        let offsets = match stored.split_first_chunk::<4>() {
-            Some((_count, stored)) => {
-                rising_offsets(stored, entries, keylen, border, u32::MAX, &mut self.offsets)?;
-                Some(self.offsets.as_slice())
-            }
-            None => None,
-        };
-        Ok(View { data, offsets, entries })
+        if bytes.len() < border {
+            return Err(Fault::Short { at: keylen, need: border, len: bytes.len() });
+        }
+        let stored = bytes.get(border..).unwrap_or(&[]).split_first_chunk::<4>();
+        if let Some((_count, stored)) = stored {
+            rising_offsets(stored, entries, keylen, border, u32::MAX, &mut self.offsets)?;
+        }
+        self.loaded = Loaded { packed, keylen, border, entries, has_offsets: stored.is_some() };
+        Ok(())
+    }
+
+    /// The basket that was loaded.
+    pub fn view(&self) -> View<'_> {
+        let Loaded { packed, keylen, border, entries, has_offsets } = self.loaded;
+        let data = if packed { self.unpacked.get(..border) } else { self.raw.get(keylen..keylen + border) };
+        View { data: data.unwrap_or(&[]), offsets: has_offsets.then_some(self.offsets.as_slice()), entries }
+    }
+
+    /// Gives up what the view does not need.
+    pub fn shrink(&mut self) {
+        if self.loaded.packed {
+            self.raw = Vec::new();
+        } else {
+            self.unpacked = Vec::new();
+        }
+    }
+}
+
+impl Size for Scratch {
+    fn size(&self) -> usize {
+        self.raw.capacity() + self.unpacked.capacity() + self.offsets.capacity() * size_of::<u32>()
     }
 }

@@ -35,6 +35,8 @@ pub(crate) enum Content {
 /// Baskets of a branch.
 #[derive(Debug)]
 pub(crate) struct Baskets {
+    /// Number of the branch in its tree.
+    pub index: usize,
     /// `None` for a type that cannot be read.
     pub wire: Option<Wire>,
     pub places: Vec<BasketPlace>,
@@ -113,6 +115,14 @@ impl Branch {
     pub(super) fn basket(&self, number: usize) -> Option<&BasketPlace> {
         match &self.content {
             Content::Baskets(baskets) => baskets.places.get(number),
+            Content::Pages { .. } => None,
+        }
+    }
+
+    /// Number of a branch of baskets in its tree.
+    pub(super) fn index(&self) -> Option<usize> {
+        match &self.content {
+            Content::Baskets(baskets) => Some(baskets.index),
             Content::Pages { .. } => None,
         }
     }

@@ -10,6 +10,7 @@ mod wire;
 
 use std::{collections::HashMap, sync::Arc};
 
+use basket::Scratch;
 pub use branch::Branch;
 use branch::{Baskets, Content, baskets};
 use leaf::{BranchNode, wire_of_branch};
@@ -18,6 +19,7 @@ pub(crate) use read::Order;
 use crate::{
     column::Type,
     error::{Error, Fault, Place, Result, hint},
+    kept::Kept,
     ntuple::{FieldBranch, Ntuple},
     source::Source,
     streamer::{
@@ -47,6 +49,8 @@ struct Inner {
     by_name: HashMap<String, usize>,
     /// Ends of the groups of entries that were flushed together; negative or empty when not known.
     auto_flush: i64,
+    /// Baskets that were read in part, by the number of their branch.
+    kept: Kept<usize, Scratch>,
 }
 
 impl Tree {
@@ -76,7 +80,7 @@ impl Tree {
                 title: object.text("fTitle").to_string(),
                 ty,
                 starts: starts.into(),
-                content: Content::Baskets(Baskets { wire, places, counter }),
+                content: Content::Baskets(Baskets { index: branches.len(), wire, places, counter }),
             });
         }
         let entries = u64::try_from(object.int("fEntries"))
@@ -91,6 +95,7 @@ impl Tree {
                 by_name: names(&branches),
                 branches,
                 auto_flush: object.int("fAutoFlush"),
+                kept: Kept::default(),
             }),
         })
     }
@@ -119,6 +124,7 @@ impl Tree {
                 by_name: names(&branches),
                 branches,
                 auto_flush: 0,
+                kept: Kept::default(),
             }),
         })
     }

@@ -1,6 +1,6 @@
 //! Reading the entries of branches: in parallel over baskets, on the current rayon pool.
 
-use std::{cell::RefCell, ops::Range};
+use std::{cell::RefCell, ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -41,6 +41,8 @@ struct Part {
     /// First and last (excluded), counted from the first entry of the basket.
     from: usize,
     to: usize,
+    /// Whether these are the last entries of the basket.
+    to_the_end: bool,
 }
 
 impl Tree {
@@ -84,7 +86,7 @@ impl Tree {
         }
         let read = |part: &Part| {
             let mut column = Column::empty(&branch.ty);
-            self.read_part(branch, wire, *part, &mut column).map(|()| column)
+            self.read_part(branch, wire, part, &mut column).map(|()| column)
         };
         let columns: Vec<Column> = parts.par_iter().map(read).collect::<Result<_>>()?;
         Column::concat(&branch.ty, columns).ok_or_else(|| Fault::bad(0, "baskets of different types").at(*place()))
@@ -95,7 +97,7 @@ impl Tree {
         let mut column = Column::empty(&branch.ty);
         self.reserve(branch, wire, parts, &mut column);
         for part in parts {
-            self.read_part(branch, wire, *part, &mut column)?;
+            self.read_part(branch, wire, part, &mut column)?;
         }
         Ok(column)
     }
@@ -167,7 +169,7 @@ impl Tree {
             rest = after;
         }
         jobs.into_par_iter().try_for_each(|(part, here)| {
-            self.with_basket(branch, part.basket, |view| {
+            self.with_basket(branch, part, |view| {
                 let (start, end) = (part.from * per_entry * T::SIZE, part.to * per_entry * T::SIZE);
                 let len = view.data.len();
                 let bytes = view.data.get(start..end).ok_or(Fault::Short { at: start, need: end - start, len })?;
@@ -177,9 +179,9 @@ impl Tree {
         })
     }
 
-    fn read_part(&self, branch: &Branch, wire: &Wire, part: Part, out: &mut Column) -> Result<()> {
+    fn read_part(&self, branch: &Branch, wire: &Wire, part: &Part, out: &mut Column) -> Result<()> {
         let needs_counts = matches!(wire, Wire::Rest { .. });
-        let decoded = self.with_basket(branch, part.basket, |view| {
+        let decoded = self.with_basket(branch, part, |view| {
             if needs_counts && view.offsets.is_none() {
                 return Ok(false);
             }
@@ -191,7 +193,7 @@ impl Tree {
         // offsets that were not stored follow from the branch that counts
         let first = branch.starts.get(part.basket).copied().unwrap_or(0);
         let counts = self.counts(branch, first..first + part.to as u64)?;
-        self.with_basket(branch, part.basket, |view| decode(wire, view, part.from, part.to, Some(&counts), out))
+        self.with_basket(branch, part, |view| decode(wire, view, part.from, part.to, Some(&counts), out))
     }
 
     /// Values of the branch that counts the items of `branch`.
@@ -202,30 +204,41 @@ impl Tree {
         Ok((0..values.len()).map(|i| values.get_f64(i).map_or(0, |n| n.max(0.0) as usize)).collect())
     }
 
-    /// Runs `decode` on a basket of `branch`; faults get their place.
+    /// Runs `decode` on a basket of `branch`; faults get their place. A basket that is not read to its end is kept for the
+    /// next batch.
     fn with_basket<T>(
         &self,
         branch: &Branch,
-        basket: usize,
+        part: &Part,
         decode: impl FnOnce(View<'_>) -> std::result::Result<T, Fault>,
     ) -> Result<T> {
+        let basket = part.basket;
         let place = |byte| Place { basket: Some(basket), byte, ..self.place(branch) };
-        match branch.basket(basket) {
-            Some(BasketPlace::Embedded(embedded)) => decode(embedded.view()).map_err(|fault| fault.at(place(None))),
-            Some(BasketPlace::Stored { seek, nbytes }) => {
-                // taken, not borrowed: while this thread decodes, the pool may give it another basket
-                let mut scratch = SCRATCH.take();
-                let result = self
-                    .inner
-                    .source
-                    .read_into(*seek, *nbytes, &mut scratch.raw)
-                    .map_err(|error| error.relocate(|| place(Some(*seek))))
-                    .and_then(|()| scratch.view().and_then(decode).map_err(|fault| fault.at(place(Some(*seek)))));
-                SCRATCH.set(scratch);
-                result
+        let (seek, nbytes) = match branch.basket(basket) {
+            Some(BasketPlace::Embedded(embedded)) => {
+                return decode(embedded.view()).map_err(|fault| fault.at(place(None)));
             }
-            None => Err(Fault::bad(0, "no such basket").at(place(None))),
+            Some(BasketPlace::Stored { seek, nbytes }) => (*seek, *nbytes),
+            None => return Err(Fault::bad(0, "no such basket").at(place(None))),
+        };
+        let index = branch.index();
+        if let Some(kept) = index.and_then(|index| self.inner.kept.get(index, &basket, part.to_the_end)) {
+            return decode(kept.view()).map_err(|fault| fault.at(place(Some(seek))));
         }
+        // taken, not borrowed: while this thread decodes, the pool may give it another basket
+        let mut scratch = SCRATCH.take();
+        let read = self.inner.source.read_into(seek, nbytes, &mut scratch.raw);
+        let result = read.map_err(|error| error.relocate(|| place(Some(seek)))).and_then(|()| {
+            scratch.load().and_then(|()| decode(scratch.view())).map_err(|fault| fault.at(place(Some(seek))))
+        });
+        match index.filter(|_| result.is_ok() && !part.to_the_end) {
+            Some(index) => {
+                scratch.shrink();
+                self.inner.kept.put(index, basket, Arc::new(scratch));
+            }
+            None => SCRATCH.set(scratch),
+        }
+        result
     }
 }
 
@@ -239,6 +252,7 @@ fn parts(branch: &Branch, range: &Range<u64>) -> Vec<Part> {
             basket,
             from: (range.start.max(*start) - start) as usize,
             to: (range.end.min(*end).max(*start) - start) as usize,
+            to_the_end: range.end >= *end,
         })
         .filter(|part| part.from < part.to)
         .collect()

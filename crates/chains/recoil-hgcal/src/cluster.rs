@@ -8,6 +8,7 @@ pub mod associate;
 pub mod density;
 pub mod properties;
 pub mod radius;
+pub mod truncate;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,9 @@ pub struct ClusterConfig {
     pub mid_radius: f64,
     /// Clusters need more transverse momentum than this [GeV].
     pub min_pt: f64,
+    /// Most clusters that leave a 120-degree sector of an endcap, those of largest transverse momentum; 0: all. CMSSW
+    /// keeps 80.
+    pub max_per_sector: usize,
     /// What weighs the cells in a cluster's position.
     pub position_weight: PositionWeight,
     /// Density clustering; only for the algorithm `clue`.
@@ -74,6 +78,7 @@ impl Default for ClusterConfig {
             coeff_b: 0.0,
             mid_radius: 2.3,
             min_pt: 0.5,
+            max_per_sector: 0,
             position_weight: PositionWeight::MipPt,
             clue: DensityConfig::default(),
         }
@@ -153,6 +158,18 @@ impl Clusters {
         }
     }
 
+    /// Keeps the clusters whose place in `keep` is true, in their order.
+    pub fn retain(&mut self, keep: &[bool]) {
+        fn cut<T>(column: &mut Vec<T>, keep: &[bool]) {
+            let mut places = keep.iter().copied();
+            column.retain(|_| places.next().unwrap_or(false));
+        }
+        cut(&mut self.seed, keep);
+        for column in self.columns_mut() {
+            cut(column, keep);
+        }
+    }
+
     /// Appends the clusters of `other`.
     pub fn extend(&mut self, other: &Clusters) {
         self.seed.extend_from_slice(&other.seed);
@@ -178,7 +195,7 @@ impl Clusters {
 
 /// Which cell went to which seed, in the order of the cells. Cells that are absent were rejected.
 ///
-/// Cells of clusters below the pT cut are listed too.
+/// Cells of clusters that were cut, by their pT or because their sector had too many, are listed too.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Assignment {
     /// Row of the cell in its event.

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::properties::ClusterSums;
+use super::truncate::truncate;
 use super::{Assignment, ClusterAlgorithm, ClusterConfig, Clusters};
 use crate::data::TriggerCells;
 use crate::error::{HgcalError, Result};
@@ -223,6 +224,7 @@ impl Clusterer {
         for (seed, sums) in sums.iter().enumerate() {
             sums.finish((first + seed) as u32, config.min_pt, clusters);
         }
+        truncate(clusters, config.max_per_sector);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::properties::ClusterSums;
+use super::truncate::truncate;
 use super::{Assignment, ClusterConfig, Clusters, PositionWeight};
 use crate::data::TriggerCells;
 use crate::error::{HgcalError, Result};
@@ -54,6 +55,7 @@ pub struct DensityClusterer {
     weight: DensityWeight,
     position_weight: PositionWeight,
     min_pt: f64,
+    max_per_sector: usize,
 }
 
 impl DensityClusterer {
@@ -79,7 +81,13 @@ impl DensityClusterer {
             };
             HgcalError::Config { key, reason: error.to_string() }
         })?;
-        Ok(Self { clue, weight: own.weight, position_weight: config.position_weight, min_pt: config.min_pt })
+        Ok(Self {
+            clue,
+            weight: own.weight,
+            position_weight: config.position_weight,
+            min_pt: config.min_pt,
+            max_per_sector: config.max_per_sector,
+        })
     }
 
     /// Clusters the cells of one endcap, appending to all of `seeds`, `clusters` and `assignment`.
@@ -129,6 +137,7 @@ impl DensityClusterer {
         for (cluster, sums) in sums.iter().enumerate() {
             sums.finish((first + cluster) as u32, self.min_pt, clusters);
         }
+        truncate(clusters, self.max_per_sector);
         Ok(())
     }
 }

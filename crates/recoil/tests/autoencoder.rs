@@ -69,6 +69,155 @@ fn from_wafers_to_exported_weights() {
     folder.train("three", &["--model", "8x8_c8_S2_asic", "--links", "2", &format!("start={model}"), "loss={emd: 1}"]);
 }
 
+/// Columns of a CSV file by name.
+fn columns(path: &Path) -> std::collections::BTreeMap<String, Vec<String>> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    let column = |i: usize| rows.iter().map(|row| row[i].to_owned()).collect();
+    names.iter().enumerate().map(|(i, name)| ((*name).to_owned(), column(i))).collect()
+}
+
+#[test]
+fn the_chip_encodes_what_the_model_encodes() {
+    let folder = Folder::new();
+    let input = folder.file("calq.parquet");
+    let cases = [
+        ("asic", "8x8_c8_S2_asic", "5", 9),
+        ("asic", "8x8_c8_S2_asic", "2", 3),
+        ("seed", "8x8_c8_S2_qK_RTL_tele", "4", 7),
+        // a model in single precision is rounded to the formats of the chip
+        ("asic", "8x8_c8_S2_tele", "5", 9),
+    ];
+    for (preset, name, links, bits) in cases {
+        let model = format!("{name}{links}");
+        let float = name == "8x8_c8_S2_tele";
+        folder.train(
+            &model,
+            if float { vec!["--model", name] } else { vec!["--model", name, "--links", links] }.as_slice(),
+        );
+        let model = folder.file(&model);
+        let (sent, latents) =
+            (folder.path(&format!("{name}{links}.csv")), folder.path(&format!("{name}{links}_l.csv")));
+        let emulate = ["econt", "emulate", "--algorithm", "autoencoder", "--links", links, "--preset", preset];
+        let files = ["--order", "tc", "--model", &model, "--input", &input, "-o", sent.to_str().unwrap()];
+        works(&[&emulate[..], &files[..]].concat());
+        let sent = columns(&sent);
+        // charges that arrive add up to the true sum, to the rounding of numbers in a file
+        let number = |name: &str, row: usize| sent[name][row].parse::<f64>().unwrap();
+        let received: f64 = (0..48).map(|cell| number(&format!("CALQ_{cell}"), 7)).sum();
+        assert!((received - number("SUM", 7)).abs() < 1e-6 * received.max(1.0), "{received}");
+        if float {
+            continue;
+        }
+        works(&["econt", "encode", "--model", &model, "--input", &input, "-o", latents.to_str().unwrap()]);
+        let encoded = columns(&latents);
+        let mut wrong = 0;
+        for latent in 0..16 {
+            let pairs = sent[&format!("OUT_{latent}")].iter().zip(&encoded[&format!("code_{latent}")]);
+            let leading = |word: &String| word.parse::<u32>().unwrap() >> (9 - bits);
+            wrong += pairs.filter(|(out, code)| leading(out) != code.parse().unwrap()).count();
+        }
+        assert_eq!(wrong, 0, "{name} on {links} links");
+        assert_eq!(sent["sum_code"], encoded["sum_code"]);
+        // header, sum, then the kept bits of latent 15 first
+        let word = |name: &str| sent[name][3].parse::<u32>().unwrap();
+        assert_eq!(word("FRAMEQ_0") >> 11, word("BX_CNT"));
+        assert_eq!(word("FRAMEQ_0") >> 2 & 511, word("sum_code"));
+    }
+    // the weight registers alone do the same
+    let (model, image) = (folder.file("8x8_c8_S2_asic5"), folder.file("weights.txt"));
+    works(&["econt", "export", "--model", &model, "--format", "i2c", "-o", &image]);
+    let by_registers = folder.path("registers.csv");
+    let words =
+        ["econt", "emulate", "--algorithm", "autoencoder", "--links", "5", "--order", "tc", "--weights", &image];
+    works(&[&words[..], &["--input", &input, "-o", by_registers.to_str().unwrap()]].concat());
+    let (by_model, by_registers) = (columns(&folder.path("8x8_c8_S2_asic5.csv")), columns(&by_registers));
+    assert_eq!(by_model["hex"], by_registers["hex"]);
+    assert_eq!(by_model["FRAMEQ_9"], by_registers["FRAMEQ_9"]);
+    // formats of the reference training are not those of the chip
+    let seed = folder.file("8x8_c8_S2_qK_RTL_tele4");
+    let words = ["econt", "emulate", "--algorithm", "autoencoder", "--preset", "asic", "--model", &seed];
+    let error = fails(&[&words[..], &["--input", &input, "-o", &folder.file("out.csv")]].concat(), 3);
+    assert!(error.contains("preset seed"), "{error}");
+}
+
+#[test]
+fn a_model_for_every_number_of_links() {
+    let folder = Folder::new();
+    let refine = ["refine.loss={emd: 1, telescope: 1}", "refine.training.epochs=1"];
+    let words = ["--model", "8x8_c8_S2_asic", "--links", "2,3"];
+    let report = folder.train("models", &[&words[..], &refine[..]].concat());
+    assert!(report.contains("best choice"), "{report}");
+    let table = columns(&folder.path("models/links.csv"));
+    assert_eq!(table["payload_bits"], ["62", "64", "43", "94", "90", "88", ""]);
+    let history = columns(&folder.path("models/links3/history.csv"));
+    assert_eq!(
+        (&history["epoch"], &history["phase"]),
+        (&vec!["1".into(), "2".into(), "3".into()], &vec!["1".into(), "1".into(), "2".into()])
+    );
+    // one alone is the same model
+    folder.train("three", &[&["--model", "8x8_c8_S2_asic", "links=3"], &refine[..]].concat());
+    assert!(same(&folder.path("three/weights.safetensors"), &folder.path("models/links3/weights.safetensors")));
+    let (models, input) = (folder.file("models"), folder.file("calq.parquet"));
+    let evaluate =
+        ["econt", "evaluate", "--model", &models, "--input", &input, "figures.displays=2", "figures.full=true"];
+    let report = works(&[&evaluate[..], &["-o", &folder.file("evaluation")]].concat());
+    assert!(report.contains("links2") && report.contains("links3"), "{report}");
+    for name in
+        ["models.csv", "links2/wafers.parquet", "display_links3.png", "profile_eta_EMD.txt", "hist_iszero_SSD.svg"]
+    {
+        assert!(folder.path("evaluation").join(name).exists(), "{name}");
+    }
+    // tables of test benches: pixels and cells, latent numbers
+    for (name, width) in [("verify_input_ae", 64), ("verify_output", 16), ("verify_decoded_calQ", 48)] {
+        let text = std::fs::read_to_string(folder.path(&format!("evaluation/links2/{name}.csv"))).unwrap();
+        assert!(text.lines().count() == 50 && text.lines().all(|line| line.split(',').count() == width), "{name}");
+    }
+    let error = fails(&["econt", "train", "--links", "2,14", "--input", &input, "-o", &folder.file("out")], 2);
+    assert!(error.contains("14"), "{error}");
+}
+
+#[test]
+fn estimates_of_the_distance_are_learned_and_used() {
+    let folder = Folder::new();
+    let input = folder.file("calq.parquet");
+    folder.train("model", &[]);
+    let surrogate = ["econt", "surrogate", "--input", &input, "wafers=60", "training.epochs=2"];
+    let small = "networks=[{filters: 4, kernel: 3, convolutions: 1, units: 8, dense: 1}]";
+    for mode in ["ae", "pair", "app"] {
+        let (out, model) = (folder.file(mode), folder.file("model"));
+        let report = works(&[&surrogate[..], &["--mode", mode, "--model", &model, small, "-o", &out]].concat());
+        let pairs = match mode {
+            "ae" => 42,
+            "pair" => 36 * 35,
+            _ => 36 * 35 + 36,
+        };
+        assert!(report.contains("training_pairs") && report.contains(&pairs.to_string()), "{report}");
+        assert_eq!(columns(&folder.path(mode).join("trials.csv"))["epochs"], ["2"]);
+    }
+    let loss = format!("loss={{surrogate: 1, surrogate_model: {}}}", folder.file("pair"));
+    folder.train("by_estimate", &[&loss]);
+    let error = fails(&[&surrogate[..], &["--mode", "ae", "-o", &folder.file("out")]].concat(), 2);
+    assert!(error.contains("--model"), "{error}");
+}
+
+#[test]
+fn number_formats_are_scanned() {
+    let folder = Folder::new();
+    let words = ["inputs=['quantized_relu(4, 2)']", "weights=['quantized_bits(3, 1, 1)', 'quantized_bits(9, 4, 1)']"];
+    let rest = ["activations=[]", "outputs=['quantized_relu(16, 8)']", "training.epochs=1"];
+    let input = folder.file("calq.parquet");
+    let scan = ["econt", "precision", "--input", &input, "-o", &folder.file("scan")];
+    works(&[&scan[..], &words[..], &rest[..]].concat());
+    let text = std::fs::read_to_string(folder.path("scan/precision.csv")).unwrap();
+    assert_eq!(text.lines().count(), 5);
+    // 64 bits hold four numbers of sixteen
+    assert!(text.contains("outputs,\"quantized_relu(16, 8)\",16,4,"), "{text}");
+    assert!(folder.path("scan/precision_emd.png").exists());
+}
+
 #[test]
 fn a_stopped_training_goes_on() {
     let folder = Folder::new();

@@ -31,12 +31,25 @@ pub enum Image {
     /// 8x8 pixels of which none is masked: the third third stands twice.
     #[serde(rename = "8x8_duplicated")]
     EightByEightDuplicated,
+    /// The same with both copies cut along their seam, so that a wedge between them is empty and only the cells on the seam
+    /// stand twice.
+    #[serde(rename = "8x8_wedge")]
+    EightByEightWedge,
+    /// 8x8 pixels with the thirds in other places: the first one stands below, rotated; the lower right quarter is empty.
+    #[serde(rename = "8x8_rotated")]
+    EightByEightRotated,
 }
 
 const EIGHT_BY_EIGHT: [u8; 64] = [
     28, 29, 30, 31, 0, 4, 8, 12, 24, 25, 26, 27, 1, 5, 9, 13, 20, 21, 22, 23, 2, 6, 10, 14, 16, 17, 18, 19, 3, 7, 11,
     15, 47, 43, 39, 35, 35, 34, 33, 32, 46, 42, 38, 34, 39, 38, 37, 36, 45, 41, 37, 33, 43, 42, 41, 40, 44, 40, 36, 32,
     47, 46, 45, 44,
+];
+
+const EIGHT_BY_EIGHT_ROTATED: [u8; 64] = [
+    44, 45, 46, 47, 16, 20, 24, 28, 40, 41, 42, 43, 17, 21, 25, 29, 36, 37, 38, 39, 18, 22, 26, 30, 32, 33, 34, 35, 19,
+    23, 27, 31, 15, 11, 7, 3, 3, 2, 1, 0, 14, 10, 6, 2, 7, 6, 5, 4, 13, 9, 5, 1, 11, 10, 9, 8, 12, 8, 4, 0, 15, 14, 13,
+    12,
 ];
 
 /// Cells around one third, from the one below to the right of its rows, from the top.
@@ -85,6 +98,19 @@ impl Arrangement {
             }
             // the copies in the lower left quarter are the ones that count
             Image::EightByEightDuplicated => Self::known([8, 8, 1], |p| EIGHT_BY_EIGHT[p], |p| !quarter(p)),
+            Image::EightByEightWedge => {
+                Self::known(
+                    [8, 8, 1],
+                    |p| if is_in_wedge(p) { MASKED } else { EIGHT_BY_EIGHT[p] },
+                    |p| {
+                        // cells on the seam show twice; those of the lower left quarter count
+                        !quarter(p) || p / 8 != p % 8
+                    },
+                )
+            }
+            Image::EightByEightRotated => {
+                Self::known([8, 8, 1], |p| if quarter(p) { MASKED } else { EIGHT_BY_EIGHT_ROTATED[p] }, |_| true)
+            }
             Image::EightByEightBlock => {
                 let cell = |p: usize| if p < 32 { p as u8 } else { 32 + 4 * ((p as u8 - 32) / 8) + p as u8 % 8 };
                 Self::known([8, 8, 1], |p| if quarter(p) { MASKED } else { cell(p) }, |_| true)
@@ -181,6 +207,12 @@ const fn is_core(pixel: usize) -> bool {
     row >= 1 && row <= 4 && column >= 1 && column <= 4
 }
 
+/// Whether a pixel of the 8x8 image lies in the wedge between the two copies of the third third.
+const fn is_in_wedge(pixel: usize) -> bool {
+    let (row, column) = (pixel / 8, pixel % 8);
+    row >= 4 && (if column < 4 { column + row > 7 } else { column < row })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -196,10 +228,20 @@ mod tests {
             Image::SixBySixChannels,
             Image::EightByEightBlock,
             Image::EightByEightDuplicated,
+            Image::EightByEightWedge,
+            Image::EightByEightRotated,
         ] {
             let arrangement = Arrangement::of(image);
             assert_eq!(arrangement.wafer(&arrangement.image(&wafer)), wafer, "{image:?}");
         }
+        // rows of the wedge as the study drew it
+        let shown = Arrangement::of(Image::EightByEightWedge);
+        let row = |row: usize| shown.mask()[8 * row..8 * row + 8].iter().map(|&m| u8::from(m)).collect::<Vec<_>>();
+        assert_eq!(row(4), [1; 8]);
+        assert_eq!(
+            [row(5), row(6), row(7)],
+            [[1, 1, 1, 0, 0, 1, 1, 1], [1, 1, 0, 0, 0, 0, 1, 1], [1, 0, 0, 0, 0, 0, 0, 1]]
+        );
     }
 
     #[test]

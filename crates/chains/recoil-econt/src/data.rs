@@ -6,6 +6,7 @@
 pub mod calq;
 pub mod columns;
 pub mod prepare;
+pub mod select;
 
 pub use crate::wafer::CELLS;
 pub use calq::{CalqReader, ChargeReader, WaferBatch, read_wafers};

@@ -95,6 +95,9 @@ pub enum EcontError {
     /// A network that cannot be built, read or trained.
     #[error(transparent)]
     Network(#[from] recoil_nn::NnError),
+    /// The state of a training that cannot be kept.
+    #[error("the checkpoint cannot be written: {0}")]
+    Checkpoint(#[source] recoil_nn::NnError),
     /// A folder that holds no model that can be used.
     #[error("{folder}: {reason}")]
     Model {

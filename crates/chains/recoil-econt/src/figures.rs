@@ -1,10 +1,15 @@
-//! Figures of wafers and of the comparison of algorithms.
+//! Figures of wafers, of the comparison of algorithms, and of trainings.
 
-use recoil_plot::{Band, Color, Figure, Hist, LegendAt, Marker, Panel, Patches, Points};
+pub mod training;
+pub mod wafers;
+
+pub use wafers::display;
+
+use recoil_plot::{Band, Color, Figure, Hist, LegendAt, Marker, Panel, Points};
 use recoil_stats::{Axis, Hist1, MedianPoint, MedianProfile1};
 
 use crate::data::Wafer;
-use crate::wafer::{CELLS, COUNTS_PER_MIP, outline};
+use crate::wafer::COUNTS_PER_MIP;
 
 /// A quantity of a wafer on the x axis, with its binning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +33,8 @@ impl Quantity {
         (Self::SummedCharge, "sumQ_all"),
     ];
 
-    const fn title(self) -> &'static str {
+    /// Title of the axis.
+    pub const fn title(self) -> &'static str {
         match self {
             Self::Occupancy => "Trigger cells with charge",
             Self::OccupancyAboveMip => r"Trigger cells above 1 MIP_{T}",
@@ -37,7 +43,8 @@ impl Quantity {
         }
     }
 
-    fn axis(self) -> Option<Axis> {
+    /// Bins.
+    pub fn axis(self) -> Option<Axis> {
         let (bins, low, high) = match self {
             Self::Occupancy => (49, -0.5, 48.5),
             Self::OccupancyAboveMip => (12, 0.0, 24.0),
@@ -47,7 +54,8 @@ impl Quantity {
         Axis::uniform(bins, low, high).ok()
     }
 
-    fn of(self, wafer: &Wafer) -> f64 {
+    /// The quantity of a wafer.
+    pub fn of(self, wafer: &Wafer) -> f64 {
         let mips = |charge: u64| charge as f64 / COUNTS_PER_MIP;
         match self {
             Self::Occupancy => crate::data::prepare::occupancy(wafer, 0) as f64,
@@ -88,6 +96,26 @@ pub struct Series<'a> {
     pub values: Vec<f64>,
 }
 
+impl Series<'_> {
+    /// The same without zeros.
+    pub fn without_zeros(&self) -> Self {
+        let values = self.values.iter().map(|&value| if value == 0.0 { f64::NAN } else { value }).collect();
+        Self { label: self.label, values }
+    }
+
+    /// Share of the finite values that are zero.
+    pub fn zero_share(&self) -> f64 {
+        let finite = self.values.iter().filter(|value| value.is_finite()).count().max(1);
+        self.values.iter().filter(|value| **value == 0.0).count() as f64 / finite as f64
+    }
+
+    /// The values of the wafers for which `keep` holds; NaN for the others.
+    pub fn sliced(&self, keep: &[bool]) -> Self {
+        let values = self.values.iter().zip(keep).map(|(&value, &keep)| if keep { value } else { f64::NAN }).collect();
+        Self { label: self.label, values }
+    }
+}
+
 /// Spectra of a metric, normalised, one curve per algorithm.
 pub fn histogram(title: &str, range: (f64, f64), sample: &str, series: &[Series<'_>]) -> Figure {
     let mut panel = Panel::new(title, "Share of the wafers").log_y();
@@ -102,17 +130,40 @@ pub fn histogram(title: &str, range: (f64, f64), sample: &str, series: &[Series<
     labelled(Figure::new(panel), sample)
 }
 
-/// Medians of a metric in bins of a quantity, one series per algorithm; the first with its central 68 %.
-pub fn profile(title: &str, against: Quantity, sample: &str, wafers: &[Wafer], series: &[Series<'_>]) -> Figure {
-    let mut panel = Panel::new(against.title(), format!("{title}, median")).y_from(0.0);
-    let Some(axis) = against.axis() else { return labelled(Figure::new(panel), sample) };
-    let edges = axis.edges();
+/// What profiles are drawn against: a value per wafer.
+pub struct Against<'a> {
+    /// Title of the axis.
+    pub title: &'a str,
+    /// Bins.
+    pub axis: Axis,
+    /// Values in the order of the wafers; NaN leaves a wafer out.
+    pub values: &'a [f64],
+}
+
+/// A bin of a profile.
+pub type ProfileBin = (f64, MedianPoint);
+
+/// Medians with their central 68 % in bins, of one series.
+pub fn medians(against: &Against<'_>, series: &Series<'_>) -> Vec<ProfileBin> {
+    let mut profile = MedianProfile1::new(against.axis.clone());
+    against.values.iter().zip(&series.values).for_each(|(&x, &value)| profile.fill(x, value));
+    let edges = against.axis.edges();
+    edges.windows(2).map(|bin| 0.5 * (bin[0] + bin[1])).zip(profile.points()).collect()
+}
+
+/// Medians of a metric in bins of a quantity, one series per algorithm; the first with its central 68 %, and with its
+/// central 95 % where bins have enough wafers.
+pub fn profile(title: &str, against: &Against<'_>, sample: &str, series: &[Series<'_>]) -> Figure {
+    let mut panel = Panel::new(against.title, format!("{title}, median")).y_from(0.0);
+    let edges = against.axis.edges();
+    if against.values.iter().all(|value| value.is_nan()) {
+        panel = panel.note("the table does not tell");
+    }
     for (i, one) in series.iter().enumerate() {
-        let mut profile = MedianProfile1::new(axis.clone());
-        wafers.iter().zip(&one.values).for_each(|(wafer, &value)| profile.fill(against.of(wafer), value));
-        let points = profile.points();
+        let points = medians(against, one);
         let enough = |p: &MedianPoint, value: f64| if p.entries >= 5 { value } else { f64::NAN };
-        let column = |value: fn(&MedianPoint) -> f64| points.iter().map(|p| enough(p, value(p))).collect::<Vec<_>>();
+        let column =
+            |value: fn(&MedianPoint) -> f64| points.iter().map(|(_, p)| enough(p, value(p))).collect::<Vec<_>>();
         let color = Color::cycle(i, series.len());
         if i == 0 {
             let band = Band::in_bins(&edges, &column(|p| p.low), &column(|p| p.high)).color(color).opacity(0.2);
@@ -124,23 +175,13 @@ pub fn profile(title: &str, against: Quantity, sample: &str, wafers: &[Wafer], s
     labelled(Figure::new(panel), sample)
 }
 
-/// Wafers above what arrived of them: charges in transverse MIP, the same colours in both rows.
-pub fn display(label: &str, sample: &str, pairs: &[(Wafer, [f64; CELLS])]) -> Figure {
-    let largest = pairs.iter().flat_map(|(wafer, _)| wafer.iter().copied()).max().unwrap_or(1);
-    let top = (f64::from(largest) / COUNTS_PER_MIP).max(1.0);
-    let panel = |charges: [f64; CELLS], note: String| {
-        let seen: Vec<(usize, f64)> = charges.iter().map(|q| q / COUNTS_PER_MIP).enumerate().collect();
-        let shapes = |cells: &[(usize, f64)]| cells.iter().map(|(cell, _)| outline(*cell).to_vec()).collect::<Vec<_>>();
-        let (full, empty): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(_, charge)| *charge > 0.0);
-        let values: Vec<f64> = full.iter().map(|(_, charge)| *charge).collect();
-        let mut panel = Panel::new("", "").equal_aspect().legend(LegendAt::Hidden).note(note);
-        panel = panel.x_range(-9.5, 7.5).y_range(-15.5, 3.5);
-        panel = panel.add(Patches::new(shapes(&empty)).fill(Color::hex(0xf4f4f6)));
-        let charged = Patches::new(shapes(&full)).values(&values).color_title(r"MIP_{T}").log_color();
-        if full.is_empty() { panel } else { panel.add(charged.color_range(0.05, top)) }
-    };
-    let truth = pairs.iter().map(|(wafer, _)| panel(wafer.map(f64::from), "truth".to_owned()));
-    let arrived = pairs.iter().map(|(_, received)| panel(*received, label.to_owned()));
-    let panels: Vec<Panel> = truth.chain(arrived).collect();
-    labelled(Figure::grid(pairs.len().max(1), panels).size(330.0 * pairs.len().max(1) as f64, 720.0), sample)
+/// Shares of the wafers for which a metric is zero, a point per algorithm.
+pub fn zeros(title: &str, sample: &str, series: &[Series<'_>]) -> Figure {
+    let names: Vec<&str> = series.iter().map(|one| one.label).collect();
+    let mut panel = Panel::new("", format!("Share of the wafers with {title} = 0")).x_categories(&names).y_from(0.0);
+    let shares: Vec<f64> = series.iter().map(Series::zero_share).collect();
+    let edges: Vec<f64> = (0..=series.len()).map(|i| i as f64).collect();
+    panel = panel.add(Hist::new(&edges, &shares).filled()).legend(LegendAt::Hidden);
+    // room for the names
+    labelled(Figure::new(panel).size(165.0 * series.len().max(4) as f64, 500.0), sample)
 }

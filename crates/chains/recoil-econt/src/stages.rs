@@ -3,17 +3,22 @@
 pub mod bench;
 pub mod chip_config;
 pub mod compare;
+pub mod drawing;
 pub mod emd;
 pub mod emulate;
 pub mod emulated;
 pub mod encode;
 pub mod evaluate;
 pub mod export;
+pub mod link_list;
 pub mod output;
+pub mod precision;
 pub mod prepare;
 pub mod produce;
 pub mod simulate;
+pub mod surrogate;
 pub mod train;
+mod train_links;
 pub mod unpack;
 
 use recoil_stage::AnyStage;
@@ -35,6 +40,8 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(compare::Compare),
         Box::new(bench::Bench),
         Box::new(train::Train),
+        Box::new(surrogate::TrainSurrogate),
+        Box::new(precision::Precision),
         Box::new(evaluate::Evaluate),
         Box::new(encode::Encode),
         Box::new(export::Export),

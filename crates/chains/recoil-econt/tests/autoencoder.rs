@@ -6,10 +6,10 @@ use std::io::Read as _;
 use recoil_econt::arrangement::{Arrangement, Image};
 use recoil_econt::autoencoder::integer::IntegerEncoder;
 use recoil_econt::autoencoder::loss::{LossConfig, WaferLoss};
-use recoil_econt::autoencoder::models::{self, Arithmetic};
+use recoil_econt::autoencoder::models::{Arithmetic, ModelConfig};
 use recoil_econt::autoencoder::surrogate::{Surrogate, SurrogateConfig};
 use recoil_econt::autoencoder::trained::Start;
-use recoil_econt::autoencoder::{Autoencoder, export};
+use recoil_econt::autoencoder::{Autoencoder, catalogue, export};
 use recoil_econt::data::Wafer;
 use recoil_nn::lane::{LANES, Lane};
 use recoil_nn::loss::{Loss, LossBlock};
@@ -53,7 +53,7 @@ struct Values {
 
 /// The reference's model: its weights under this program's names.
 fn model(name: &str, file: &str, names: &[(&str, &str)]) -> Autoencoder {
-    let known = models::named(name).unwrap();
+    let known = catalogue::named(name).unwrap();
     let weights: Weights = serde_json::from_str(&unpacked(&format!("autoencoder/{file}.json"))).unwrap();
     let start = Autoencoder::new(name, &known.network, &known.loss, Start::Seed(1)).unwrap();
     let mut parameters: Parameters = start.parameters().clone();
@@ -164,11 +164,11 @@ fn whole_numbers_and_quantised_floats_are_the_same() {
     for (arithmetic, links) in
         [(Arithmetic::Seed, 5), (Arithmetic::Asic, 5), (Arithmetic::Asic, 3), (Arithmetic::Asic, 2)]
     {
-        let known = models::named("8x8_c8_S2_qK_RTL_tele").unwrap();
-        let network = models::ModelConfig { arithmetic, links, ..known.network };
+        let known = catalogue::named("8x8_c8_S2_qK_RTL_tele").unwrap();
+        let network = ModelConfig { arithmetic, links, ..known.network };
         let start = Autoencoder::new("test", &network, &known.loss, Start::Given(quantised().parameters())).unwrap();
         let integer = IntegerEncoder::new(&start).unwrap();
-        let images = recoil_econt::autoencoder::trained::prepare(&made, start.arrangement()).images;
+        let images = start.prepare(&made).images;
         let float = start.encode(&images).unwrap();
         let whole: Vec<f32> =
             integer.encode_all(&made).iter().flatten().map(|&code| code as f32 * integer.step()).collect();
@@ -201,9 +201,15 @@ fn losses_and_their_gradients() {
         table.iter().map(|row| row[at]).collect()
     };
     let arrangement = Arrangement::of(Image::FourByFour);
+    let dir = tempfile::tempdir().unwrap();
+    surrogate("ae_mse", SurrogateConfig::default()).write(dir.path()).unwrap();
+    let text = unpacked("autoencoder/ae_mse_outputs.csv");
+    let on_scale = text.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
+    let surrogate_model = dir.path().to_str().unwrap().to_owned();
     for (loss, reference, tolerance) in [
         (LossConfig::telescope(), column("tele64"), 2e-6),
         (LossConfig { emd: 1.0, telescope: 0.0, sum: 0.0, ..LossConfig::emd() }, column("emd"), 2e-5),
+        (LossConfig { surrogate_model, ..LossConfig::surrogate() }, on_scale, 2e-5),
     ] {
         let loss = WaferLoss::new(&loss, &arrangement).unwrap();
         let (mut worst, mut tested, mut equal) = (0.0_f64, 0, 0);
@@ -251,11 +257,20 @@ fn losses_and_their_gradients() {
 }
 
 #[test]
-fn the_network_that_estimates_distances() {
-    let contents = recoil_nn::safetensors::read(format!("{}/autoencoder/pair_msle.safetensors", folder()).as_ref());
+fn networks_that_estimate_distances() {
     let config = SurrogateConfig { filters: 32, kernel: 5, convolutions: 4, units: 32, dense: 1 };
-    let surrogate = Surrogate::new(config, &contents.unwrap().tensors).unwrap();
-    let text = unpacked("autoencoder/pair_msle_outputs.csv");
+    estimates("pair_msle", config);
+    estimates("ae_mse", SurrogateConfig::default());
+}
+
+fn surrogate(name: &str, config: SurrogateConfig) -> Surrogate {
+    let contents = recoil_nn::safetensors::read(format!("{}/autoencoder/{name}.safetensors", folder()).as_ref());
+    Surrogate::new(config, &contents.unwrap().tensors).unwrap()
+}
+
+fn estimates(name: &str, config: SurrogateConfig) {
+    let surrogate = surrogate(name, config);
+    let text = unpacked(&format!("autoencoder/{name}_outputs.csv"));
     let expected: Vec<[f32; 4]> = text
         .lines()
         .skip(1)
@@ -281,6 +296,51 @@ fn the_network_that_estimates_distances() {
 }
 
 #[test]
+fn the_entropic_loss() {
+    // the reference works in units of the coordinates, of which a small sensor cell has so many
+    const UNIT: f64 = 1.20840075;
+    let (a, b) = (family("pairs_a"), family("pairs_b"));
+    let config =
+        LossConfig { sinkhorn: 1.0, sinkhorn_regularisation: 0.5 / UNIT, telescope: 0.0, ..LossConfig::telescope() };
+    let arrangement = Arrangement::of(Image::FourByFour);
+    let loss = WaferLoss::new(&config, &arrangement).unwrap();
+    let text = unpacked("unit/sinkhorn.csv");
+    let (mut worst, mut tested, mut equal) = (0.0_f64, 0, 0);
+    for line in text.lines().skip(1) {
+        let numbers: Vec<f64> = line.split(',').map(|word| word.parse().unwrap()).collect();
+        let truth = lanes(&a, 48, numbers[0] as usize);
+        let cells = lanes(&b, 48, numbers[1] as usize);
+        let mut output = vec![Lane::ZERO; 48];
+        for (cell, &pixel) in arrangement.remap().iter().enumerate() {
+            output[pixel] = cells[cell];
+        }
+        // one pair for all lanes
+        let one = |lanes: &[Lane]| -> Vec<Lane> { lanes.iter().map(|lane| Lane::splat(lane.0[0])).collect() };
+        let (truth, output) = (one(&truth), one(&output));
+        let target: Vec<Lane> = truth.iter().copied().chain(output.iter().copied()).collect();
+        let mut gradient = vec![Lane::ZERO; 48];
+        let value = |output: &[Lane], gradient: &mut [Lane]| {
+            f64::from(loss.evaluate(&LossBlock { output, target: &target, samples: 1 }, gradient).0[0])
+        };
+        let found = value(&output, &mut gradient);
+        worst = worst.max((found * UNIT - numbers[4]).abs() / numbers[4]);
+        for pixel in [3, 21, 40] {
+            let at = |step: f32| {
+                let mut moved = output.clone();
+                moved[pixel].0[0] += step;
+                value(&moved, &mut vec![Lane::ZERO; 48])
+            };
+            let slope = (at(4e-3) - at(0.0)) / 4e-3;
+            tested += 1;
+            equal += usize::from((slope - f64::from(gradient[pixel].0[0])).abs() < 0.1 * slope.abs().max(1.0));
+        }
+    }
+    println!("largest relative difference {worst:e}, {equal} of {tested} slopes");
+    assert!(worst < 1e-4, "{worst}");
+    assert!(equal * 10 >= tested * 9, "{equal} of {tested}");
+}
+
+#[test]
 fn models_come_back_from_their_folder() {
     let dir = tempfile::tempdir().unwrap();
     let model = float();
@@ -290,7 +350,7 @@ fn models_come_back_from_their_folder() {
     assert!(IntegerEncoder::new(&back).unwrap_err().to_string().contains("not quantised"));
 
     // parameters of another arrangement
-    let other = models::named("4x4x3_c8").unwrap();
+    let other = catalogue::named("4x4x3_c8").unwrap();
     let other = Autoencoder::new("4x4x3_c8", &other.network, &other.loss, Start::Seed(1)).unwrap();
     other.parameters().write(&dir.path().join("weights.safetensors")).unwrap();
     let message = Autoencoder::read(dir.path()).unwrap_err().to_string();

@@ -105,6 +105,9 @@ pub enum LayerSpec {
         /// Memory of the moving averages.
         #[serde(default = "momentum")]
         momentum: f32,
+        /// Name of an earlier such layer with as many channels whose scale, shift and averages are used.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shared_with: Option<String>,
     },
     /// Inputs one after the other along the channels.
     Concat,

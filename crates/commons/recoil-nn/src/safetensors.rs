@@ -79,7 +79,15 @@ pub fn write(path: &Path, tensors: &[Tensor], metadata: &[(&str, String)]) -> Re
 /// A file that is damaged, or holds other than single-precision numbers.
 pub fn read(path: &Path) -> Result<Contents> {
     let bytes = std::fs::read(path).map_err(|source| NnError::File { path: path.to_owned(), source })?;
-    from_bytes(&bytes).map_err(|message| NnError::format(path, message))
+    parse(path, &bytes)
+}
+
+/// Takes the bytes of a file apart; `path` is what errors call it.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Contents> {
+    from_bytes(bytes).map_err(|message| NnError::format(path, message))
 }
 
 /// Takes the bytes of a file apart; the error is a fragment.

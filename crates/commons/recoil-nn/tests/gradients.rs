@@ -192,6 +192,28 @@ layers:
 }
 
 #[test]
+fn two_branches_with_the_same_parameters() {
+    let yaml = "
+inputs: [{name: x, shape: [3, 3, 2]}, {name: z, shape: [3, 3, 2]}]
+layers:
+  - {name: conv, from: [x], layer: {conv2d: {filters: 3, kernel: [3, 3]}}}
+  - {name: norm, layer: {batch_norm: {}}}
+  - {name: flat, layer: flatten}
+  - {name: out, layer: {dense: {units: 2, activation: tanh}}}
+  - {name: conv2, from: [z], layer: {conv2d: {filters: 3, kernel: [3, 3], weights: {shared_with: conv}}}}
+  - {name: norm2, layer: {batch_norm: {shared_with: norm}}}
+  - {name: flat2, layer: flatten}
+  - {name: out2, layer: {dense: {units: 2, activation: tanh, weights: {shared_with: out}}}}
+  - {name: sum, from: [out, out2], layer: add}";
+    let network = Network::new(&NetworkSpec::from_yaml("test", yaml).unwrap()).unwrap();
+    assert_eq!(network.tensors().len(), 2 + 4 + 2);
+    Problem::new(yaml, LANES, Mode::Training).check();
+    let wrong = yaml.replace("shared_with: norm", "shared_with: conv");
+    let error = Network::new(&NetworkSpec::from_yaml("test", &wrong).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("no normalisation 'conv'"), "{error}");
+}
+
+#[test]
 fn losses() {
     let yaml = "
 inputs: [{name: x, shape: [4]}]

@@ -7,19 +7,19 @@ use pulp::{Arch, Simd, WithSimd};
 use recoil_nn::kernel::pointwise::{add, add_scaled, map, update};
 use recoil_nn::lane::{LANES, Lane};
 use recoil_nn::loss::{Loss, LossBlock};
-use recoil_physics::transport::{Sinkhorn, sinkhorn};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::entropic::cost_and_slopes;
 use super::surrogate::Surrogate;
 use crate::arrangement::Arrangement;
 use crate::error::{EcontError, Result};
 use crate::metrics::WaferEmd;
 use crate::metrics::telescope::SUPER_CELLS;
-use crate::wafer::{CELLS, GROUPS_4X4, distances};
+use crate::wafer::{CELLS, GROUPS_4X4};
 
 /// A sum of losses with weights; those of weight 0 are not computed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
     /// Weight of the telescope loss: square errors of cells, super cells and thirds, each weighted by its charge.
@@ -40,10 +40,25 @@ pub struct LossConfig {
     pub sum: f32,
 }
 
+impl Default for LossConfig {
+    fn default() -> Self {
+        Self {
+            telescope: 0.0,
+            weighted_mse: 0.0,
+            emd: 0.0,
+            sinkhorn: 0.0,
+            sinkhorn_regularisation: 0.5,
+            surrogate: 0.0,
+            surrogate_model: String::new(),
+            sum: 0.0,
+        }
+    }
+}
+
 impl LossConfig {
     /// The telescope loss.
     pub fn telescope() -> Self {
-        Self { telescope: 1.0, sinkhorn_regularisation: 0.5, ..Self::default() }
+        Self { telescope: 1.0, ..Self::default() }
     }
 
     /// The weighted square error.
@@ -143,8 +158,7 @@ impl WaferLoss {
         self.give_back(solver);
     }
 
-    /// The entropic distance; its gradient by differences of the cost's potentials would need the plan, so it is taken
-    /// from the plan's marginal prices.
+    /// The entropic distance.
     fn entropic(
         &self,
         truth: &[f64; CELLS],
@@ -153,39 +167,18 @@ impl WaferLoss {
         loss: &mut Lane,
         gradient: &mut [Lane],
     ) {
-        let shares = |values: &[f64; CELLS]| {
-            let sum: f64 = values.iter().map(|value| value + 1e-4).sum();
-            values.map(|value| (value + 1e-4) / sum)
-        };
-        let (a, b) = (shares(truth), shares(predicted));
-        let settings = Sinkhorn { regularisation: self.config.sinkhorn_regularisation, ..Sinkhorn::default() };
-        let cost = distances().as_flattened();
-        let Ok(found) = sinkhorn(&a, &b, cost, &settings) else { return };
-        loss.0[sample] += self.config.sinkhorn * found.cost as f32;
-        let prices = prices(&a, &b, settings.regularisation);
-        let sum: f64 = predicted.iter().map(|value| value + 1e-4).sum();
-        let mean: f64 = prices.iter().zip(&b).map(|(price, share)| price * share).sum();
-        for (gradient, price) in gradient.iter_mut().zip(prices) {
-            gradient.0[sample] += self.config.sinkhorn * ((price - mean) / sum) as f32;
+        // both distributions must be positive everywhere
+        let sum = |values: &[f64; CELLS]| values.iter().map(|value| value + 1e-4).sum::<f64>();
+        let shares = |values: &[f64; CELLS], sum: f64| values.map(|value| (value + 1e-4) / sum);
+        let own = sum(predicted);
+        let (a, b) = (shares(truth, sum(truth)), shares(predicted, own));
+        let (cost, slopes) = cost_and_slopes(&a, &b, self.config.sinkhorn_regularisation);
+        loss.0[sample] += self.config.sinkhorn * cost as f32;
+        let mean: f64 = slopes.iter().zip(&b).map(|(slope, share)| slope * share).sum();
+        for (gradient, slope) in gradient.iter_mut().zip(slopes) {
+            gradient.0[sample] += self.config.sinkhorn * ((slope - mean) / own) as f32;
         }
     }
-}
-
-/// Prices of the second marginal in the entropic problem: regularisation times the logarithm of its scaling.
-fn prices(a: &[f64; CELLS], b: &[f64; CELLS], regularisation: f64) -> [f64; CELLS] {
-    let kernel = distances().map(|row| row.map(|distance| (-distance / regularisation).exp()));
-    let (mut u, mut v) = ([1.0; CELLS], [1.0; CELLS]);
-    for _ in 0..200 {
-        for i in 0..CELLS {
-            let sum: f64 = kernel[i].iter().zip(&v).map(|(k, v)| k * v).sum();
-            u[i] = a[i] / sum;
-        }
-        for j in 0..CELLS {
-            let sum: f64 = kernel.iter().zip(&u).map(|(row, u)| row[j] * u).sum();
-            v[j] = b[j] / sum;
-        }
-    }
-    v.map(|scaling| regularisation * scaling.ln())
 }
 
 impl Loss for WaferLoss {

@@ -1,4 +1,4 @@
-//! Every network by name.
+//! The networks of autoencoders: what can be set, and the layers that follow from it.
 
 use recoil_nn::{
     Activation, ConvSpec, DenseSpec, InputSpec, LayerSpec, NetworkSpec, NodeSpec, Padding, Quantiser, WeightSpec,
@@ -6,8 +6,8 @@ use recoil_nn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::loss::LossConfig;
 use crate::arrangement::{Arrangement, Image};
+use crate::data::prepare::Normalisation;
 use crate::emulator::autoencoder::bits_per_latent;
 use crate::error::{EcontError, Result};
 
@@ -32,11 +32,15 @@ pub enum Arithmetic {
 pub struct ModelConfig {
     /// How the 48 cells stand in the image that the network sees.
     pub image: Image,
+    /// What the charges of a wafer are divided by.
+    pub normalisation: Normalisation,
     /// Filters of each convolution of the encoder.
     pub filters: Vec<usize>,
     /// Height and width of the kernels.
     #[schemars(range(min = 1, max = 64))]
     pub kernel: usize,
+    /// The same for each convolution by itself; shorter lists mean `kernel` for the rest.
+    pub kernels: Vec<usize>,
     /// Stride of the first convolution.
     #[schemars(range(min = 1, max = 8))]
     pub stride: usize,
@@ -47,14 +51,20 @@ pub struct ModelConfig {
     /// Latent numbers.
     #[schemars(range(min = 1, max = 4096))]
     pub latent: usize,
-    /// Whether one set of kernels is applied to each channel of the image by itself.
+    /// Whether the kernels are applied to each channel of the image by itself.
     pub per_channel: bool,
+    /// Whether each channel then has kernels of its own.
+    pub own_kernels: bool,
+    /// Which pixels are kept behind convolutions that do not shrink the image; null, all.
+    pub keep_pixels: Option<KeepPixels>,
     /// Whether border pixels count only where the kernel fits.
     pub valid: bool,
     /// Whether the decoder also gets what is known about the wafer (eight numbers, see `conditions`).
     pub conditional: bool,
     /// Number formats of the encoder.
     pub arithmetic: Arithmetic,
+    /// Number formats in place of those.
+    pub formats: FormatsConfig,
     /// Links that the latent numbers must fit into; 0, no limit. Floating-point latent numbers are then cut as well.
     #[schemars(range(max = 13))]
     pub links: usize,
@@ -62,143 +72,57 @@ pub struct ModelConfig {
     pub output_bias: f32,
 }
 
+/// Number formats of an encoder that replace those of its arithmetic, written as `quantized_bits(6, 0, 1)` (bits, bits before
+/// the point, whether one of them is a sign), `quantized_relu(9, 1)` or `truncated_relu(8, 1)`; null, as the arithmetic has
+/// it. What is sent of a latent number still follows from the links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FormatsConfig {
+    /// Inputs.
+    pub input: Option<Quantiser>,
+    /// Weights of convolutions.
+    pub conv: Option<Quantiser>,
+    /// Weights of dense layers.
+    pub dense: Option<Quantiser>,
+    /// Outputs of all layers but the last.
+    pub accumulator: Option<Quantiser>,
+    /// Latent numbers.
+    pub latent: Option<Quantiser>,
+}
+
+/// Pixels of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepPixels {
+    /// Those that show a cell.
+    Shown,
+    /// Those that count on the way back to cells: 48 times the filters.
+    Counted,
+}
+
 impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             image: Image::EightByEight,
+            normalisation: Normalisation::SumLog2,
             filters: vec![8],
             kernel: 3,
+            kernels: Vec::new(),
             stride: 2,
             pool: Vec::new(),
             dense: Vec::new(),
             latent: 16,
             per_channel: false,
+            own_kernels: false,
+            keep_pixels: None,
             valid: false,
             conditional: false,
             arithmetic: Arithmetic::Float,
+            formats: FormatsConfig::default(),
             links: 0,
             output_bias: 0.0,
         }
     }
-}
-
-/// A model by name: its network and what it is trained with.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Model {
-    /// Its name.
-    pub name: &'static str,
-    /// Its network.
-    pub network: ModelConfig,
-    /// Its loss.
-    pub loss: LossConfig,
-}
-
-/// All models.
-pub fn all() -> Vec<Model> {
-    let seed = || ModelConfig { arithmetic: Arithmetic::Seed, links: 5, ..ModelConfig::default() };
-    let model = |name, network, loss| Model { name, network, loss };
-    let mut models = vec![
-        model("8x8_c8_S2_tele", ModelConfig::default(), LossConfig::telescope()),
-        model("8x8_c8_S2", ModelConfig::default(), LossConfig::weighted_mse()),
-        model(
-            "8x8_c8_pool_tele",
-            ModelConfig { stride: 1, pool: vec![true], ..ModelConfig::default() },
-            LossConfig::telescope(),
-        ),
-        model("8x8_c8_S2_emd", ModelConfig { output_bias: -4.0, ..ModelConfig::default() }, LossConfig::emd()),
-        model("8x8_c8_S2_ae_emdCNN", ModelConfig::default(), LossConfig::surrogate()),
-        model(
-            "8x8_c8_S2_conditional",
-            ModelConfig { conditional: true, arithmetic: Arithmetic::Asic, links: 5, ..ModelConfig::default() },
-            LossConfig::telescope(),
-        ),
-        model(
-            "8x8_c8_S2_asic",
-            ModelConfig { arithmetic: Arithmetic::Asic, links: 5, output_bias: -4.0, ..ModelConfig::default() },
-            LossConfig::telescope(),
-        ),
-    ];
-    for (name, loss) in [
-        ("8x8_c8_S2_qK", LossConfig::weighted_mse()),
-        ("8x8_c8_S2_qK_RTL", LossConfig::weighted_mse()),
-        ("8x8_c8_S2_qK_RTL_MSE", LossConfig::weighted_mse()),
-        ("8x8_c8_S2_qK_tele", LossConfig::telescope()),
-        ("8x8_c8_S2_qK_RTL_tele", LossConfig::telescope()),
-        ("8x8_c8_S2_qK_RTL_emd", LossConfig::emd()),
-        ("8x8_c8_S2_qK_RTL_emd_ttbar", LossConfig::surrogate()),
-        ("8x8_c8_S2_qK_RTL_emd_egun", LossConfig::surrogate()),
-        ("8x8_c8_S2_qK_RTL_emd_epgun", LossConfig::surrogate()),
-        ("8x8_c8_S2_qK_RTL_emd_lphe", LossConfig::surrogate()),
-    ] {
-        models.push(model(name, seed(), loss));
-    }
-    // the 2020 studies: channels, kernel, latent numbers, pooled layers
-    let four = |filters: &[usize], kernel, latent, pool: &[bool]| ModelConfig {
-        image: Image::FourByFour,
-        filters: filters.to_vec(),
-        kernel,
-        stride: 1,
-        pool: pool.to_vec(),
-        dense: vec![16],
-        latent,
-        ..ModelConfig::default()
-    };
-    for (name, network) in [
-        ("4x4x3_c8", ModelConfig { dense: Vec::new(), ..four(&[8], 3, 16, &[]) }),
-        ("4x4x3_c8_d16", four(&[8], 3, 16, &[])),
-        ("4x4x3_c8_k5_d16", four(&[8], 5, 16, &[])),
-        ("4x4x3_c8_d16_e12", four(&[8], 3, 12, &[])),
-        ("4x4x3_c8_d16_e20", four(&[8], 3, 20, &[])),
-        ("4x4x3_c8_pool_d16", four(&[8], 3, 16, &[true])),
-        ("4x4x3_c8_c8_d16", four(&[8, 8], 3, 16, &[])),
-        ("4x4x3_c8_c8_c8_d16", four(&[8, 8, 8], 3, 16, &[])),
-        ("4x4x3_c4_c4_c4_d16", four(&[4, 4, 4], 3, 16, &[])),
-        ("4x4x3_c8_c4_c2_d16", four(&[8, 4, 2], 3, 16, &[])),
-        ("4x4x3_c8_c4_c4_c4_c2_d16", four(&[8, 4, 4, 4, 2], 3, 16, &[])),
-        ("4x4x3_c12_d16", four(&[12], 3, 16, &[])),
-        ("4x4x3_c20_d16", four(&[20], 3, 16, &[])),
-        ("SepConv_443", ModelConfig { per_channel: true, dense: Vec::new(), ..four(&[8], 3, 12, &[]) }),
-        (
-            "SepConv_663",
-            ModelConfig {
-                image: Image::SixBySixChannels,
-                per_channel: true,
-                valid: true,
-                dense: Vec::new(),
-                ..four(&[8], 3, 12, &[])
-            },
-        ),
-    ] {
-        models.push(model(name, network, LossConfig::telescope()));
-    }
-    for filters in [2, 4, 6, 8] {
-        let name = match filters {
-            2 => "8x8_c2",
-            4 => "8x8_c4",
-            6 => "8x8_c6",
-            _ => "8x8_c8",
-        };
-        let network = ModelConfig { filters: vec![filters], stride: 1, ..ModelConfig::default() };
-        models.push(model(name, network, LossConfig::weighted_mse()));
-    }
-    let duplicated = ModelConfig { image: Image::EightByEightDuplicated, stride: 1, ..ModelConfig::default() };
-    models.push(model("8x8_c8_dup", duplicated, LossConfig::weighted_mse()));
-    models
-}
-
-/// The model of this name.
-///
-/// # Errors
-/// When there is none; the message names those that are near.
-pub fn named(name: &str) -> Result<Model> {
-    let models = all();
-    let names: Vec<&str> = models.iter().map(|model| model.name).collect();
-    let advice =
-        recoil_stage::config::did_you_mean(name, &names).unwrap_or_else(|| format!("known: {}", names.join(", ")));
-    models
-        .into_iter()
-        .find(|model| model.name == name)
-        .ok_or_else(|| EcontError::Config { key: "model", reason: format!("there is no model '{name}' ({advice})") })
 }
 
 /// Numbers about a wafer that a conditional decoder gets: eta / 3.1, v / 12, u / 12, three that tell the kind of wafer,
@@ -214,14 +138,16 @@ pub struct Halves {
     pub decoder: NetworkSpec,
 }
 
-/// Formats of a quantised encoder.
-struct Formats {
-    input: Quantiser,
-    weights: Quantiser,
-    accumulator: Quantiser,
-    latent: Quantiser,
+/// Number formats of an encoder; what has none is in single precision.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Formats {
+    pub input: Option<Quantiser>,
+    pub conv: Option<Quantiser>,
+    pub dense: Option<Quantiser>,
+    pub accumulator: Option<Quantiser>,
+    pub latent: Option<Quantiser>,
     /// What is left of a latent number on the link.
-    sent: Option<Quantiser>,
+    pub sent: Option<Quantiser>,
 }
 
 impl ModelConfig {
@@ -234,24 +160,41 @@ impl ModelConfig {
         }
     }
 
-    fn formats(&self) -> Option<Formats> {
-        let bits = self.latent_bits().unwrap_or(9);
-        match self.arithmetic {
-            Arithmetic::Float => None,
-            Arithmetic::Seed => Some(Formats {
-                input: Quantiser::bits(10, 3, true),
-                weights: Quantiser::bits(5, 1, true),
-                accumulator: Quantiser::relu(11, 3),
-                latent: Quantiser::relu(bits, 1),
+    /// Height and width of the kernels of a convolution.
+    pub fn kernel_of(&self, convolution: usize) -> usize {
+        self.kernels.get(convolution).copied().unwrap_or(self.kernel)
+    }
+
+    pub(super) fn formats(&self) -> Formats {
+        let bits = self.latent_bits();
+        let sent = bits.map(|bits| Quantiser::truncated_relu(bits, 1));
+        let usual = match self.arithmetic {
+            Arithmetic::Float => Formats { sent, ..Formats::default() },
+            Arithmetic::Seed => Formats {
+                input: Some(Quantiser::bits(10, 3, true)),
+                conv: Some(Quantiser::bits(5, 1, true)),
+                dense: Some(Quantiser::bits(5, 1, true)),
+                accumulator: Some(Quantiser::relu(11, 3)),
+                latent: Some(Quantiser::relu(bits.unwrap_or(9), 1)),
                 sent: None,
-            }),
-            Arithmetic::Asic => Some(Formats {
-                input: Quantiser::truncated_relu(8, 1),
-                weights: Quantiser::bits(6, 0, true),
-                accumulator: Quantiser::relu(11, 3),
-                latent: Quantiser::relu(9, 1),
-                sent: (bits < 9).then(|| Quantiser::truncated_relu(bits, 1)),
-            }),
+            },
+            Arithmetic::Asic => Formats {
+                input: Some(Quantiser::truncated_relu(8, 1)),
+                conv: Some(Quantiser::bits(6, 0, true)),
+                dense: Some(Quantiser::bits(6, 0, true)),
+                accumulator: Some(Quantiser::relu(11, 3)),
+                latent: Some(Quantiser::relu(9, 1)),
+                sent: sent.filter(|sent| sent.width() < 9),
+            },
+        };
+        let own = &self.formats;
+        Formats {
+            input: own.input.or(usual.input),
+            conv: own.conv.or(usual.conv),
+            dense: own.dense.or(usual.dense),
+            accumulator: own.accumulator.or(usual.accumulator),
+            latent: own.latent.or(usual.latent),
+            sent: usual.sent,
         }
     }
 
@@ -267,43 +210,71 @@ impl ModelConfig {
         let [rows, columns, channels] = Arrangement::of(self.image).shape();
         let mut encoder = Builder::new("image", vec![rows, columns, channels]);
         let formats = self.formats();
-        let weights = WeightSpec { quantiser: formats.as_ref().map(|f| f.weights), ..WeightSpec::default() };
-        let activation = if formats.is_some() { Activation::Linear } else { Activation::Relu };
-        if let Some(formats) = &formats {
-            encoder.push("input_round", LayerSpec::Quantise(formats.input));
+        if let Some(format) = formats.input {
+            encoder.push("input_round", LayerSpec::Quantise(format));
         }
+        let weights = |quantiser| WeightSpec { quantiser, ..WeightSpec::default() };
+        // a number format for what is not negative does the work of the activation
+        let activation = |format: Option<Quantiser>| match format {
+            Some(format) if !format.signed() => Activation::Linear,
+            _ => Activation::Relu,
+        };
+        let inner = activation(formats.accumulator);
         if self.per_channel {
-            self.separate_channels(&mut encoder, [rows, columns, channels], &weights, activation)?;
+            self.separate_channels(&mut encoder, [rows, columns, channels], &weights(formats.conv), inner)?;
         } else {
-            self.stacked(&mut encoder, &weights, activation);
+            self.stacked(&mut encoder, &weights(formats.conv), inner);
         }
-        if let Some(formats) = &formats {
-            encoder.push("conv_round", LayerSpec::Quantise(formats.accumulator));
+        if let Some(format) = formats.accumulator {
+            encoder.push("conv_round", LayerSpec::Quantise(format));
         }
-        encoder.push("flat", LayerSpec::Flatten);
+        if let Some(keep) = self.keep_pixels {
+            encoder.push("kept", self.kept(keep)?);
+        } else {
+            encoder.push("flat", LayerSpec::Flatten);
+        }
         for (index, &units) in self.dense.iter().enumerate() {
-            let spec = DenseSpec { units, activation, weights: weights.clone() };
+            let spec = DenseSpec { units, activation: inner, weights: weights(formats.dense) };
             encoder.push(&format!("enc_dense_{index}"), LayerSpec::Dense(spec));
-            if let Some(formats) = &formats {
-                encoder.push(&format!("enc_dense_{index}_round"), LayerSpec::Quantise(formats.accumulator));
+            if let Some(format) = formats.accumulator {
+                encoder.push(&format!("enc_dense_{index}_round"), LayerSpec::Quantise(format));
             }
         }
-        let latent = DenseSpec { units: self.latent, activation, weights };
+        let last = activation(formats.latent);
+        let latent = DenseSpec { units: self.latent, activation: last, weights: weights(formats.dense) };
         encoder.push("encoded_vector", LayerSpec::Dense(latent));
-        if let Some(formats) = &formats {
-            encoder.push("latent", LayerSpec::Quantise(formats.latent));
-            if let Some(sent) = formats.sent {
-                encoder.push("latent_sent", LayerSpec::Quantise(sent));
-            }
-        } else if let Some(bits) = self.latent_bits() {
-            encoder.push("latent", LayerSpec::Quantise(Quantiser::truncated_relu(bits, 1)));
+        if let Some(format) = formats.latent {
+            encoder.push("latent", LayerSpec::Quantise(format));
+        }
+        if let Some(sent) = formats.sent {
+            encoder.push("latent_sent", LayerSpec::Quantise(sent));
         }
         Ok(Halves { decoder: self.decoder([rows, columns, channels])?, encoder: encoder.spec })
     }
 
-    fn conv(&self, filters: usize, stride: usize, weights: &WeightSpec, activation: Activation) -> ConvSpec {
+    /// Pixels of an image that convolutions have not shrunk, with all their filters.
+    fn kept(&self, keep: KeepPixels) -> Result<LayerSpec> {
+        let arrangement = Arrangement::of(self.image);
+        let filters = self.filters.last().copied().unwrap_or(1);
+        let [_, _, channels] = arrangement.shape();
+        if channels != 1 || self.stride != 1 || self.valid || self.pool.contains(&true) {
+            let reason = "`keep_pixels` needs an image of one channel that no convolution shrinks".to_owned();
+            return Err(EcontError::Config { key: "network.keep_pixels", reason });
+        }
+        let kept = |pixel: &usize| match keep {
+            KeepPixels::Shown => arrangement.mask().get(*pixel).copied().unwrap_or(false),
+            KeepPixels::Counted => arrangement.remap().contains(pixel),
+        };
+        let pixels = (0..arrangement.pixels()).filter(kept);
+        let indices = pixels.flat_map(|pixel| (0..filters).map(move |filter| pixel * filters + filter)).collect();
+        Ok(LayerSpec::Gather { indices, shape: Vec::new() })
+    }
+
+    fn conv(&self, index: usize, filters: usize, weights: &WeightSpec, activation: Activation) -> ConvSpec {
         let padding = if self.valid { Padding::Valid } else { Padding::Same };
-        ConvSpec { filters, kernel: [self.kernel; 2], stride, padding, activation, weights: weights.clone() }
+        let stride = if index == 0 { self.stride } else { 1 };
+        let kernel = [self.kernel_of(index); 2];
+        ConvSpec { filters, kernel, stride, padding, activation, weights: weights.clone() }
     }
 
     fn pools(&self, index: usize) -> bool {
@@ -312,16 +283,15 @@ impl ModelConfig {
 
     fn stacked(&self, encoder: &mut Builder, weights: &WeightSpec, activation: Activation) {
         for (index, &filters) in self.filters.iter().enumerate() {
-            let stride = if index == 0 { self.stride } else { 1 };
-            encoder
-                .push(&format!("enc_conv_{index}"), LayerSpec::Conv2d(self.conv(filters, stride, weights, activation)));
+            let conv = self.conv(index, filters, weights, activation);
+            encoder.push(&format!("enc_conv_{index}"), LayerSpec::Conv2d(conv));
             if self.pools(index) {
                 encoder.push(&format!("enc_pool_{index}"), LayerSpec::MaxPool { size: 2 });
             }
         }
     }
 
-    /// One set of kernels, applied to each channel by itself.
+    /// Kernels that are applied to each channel by itself.
     fn separate_channels(
         &self,
         encoder: &mut Builder,
@@ -340,8 +310,8 @@ impl ModelConfig {
             let gather = LayerSpec::Gather { indices, shape: vec![rows, columns, 1] };
             encoder.push_from(&format!("channel_{channel}"), &source, gather);
             let mut own = weights.clone();
-            own.shared_with = (channel > 0).then(|| "enc_conv_0".to_owned());
-            let conv = self.conv(filters, self.stride, &own, activation);
+            own.shared_with = (channel > 0 && !self.own_kernels).then(|| "enc_conv_0".to_owned());
+            let conv = self.conv(0, filters, &own, activation);
             encoder.push(&format!("enc_conv_{channel}"), LayerSpec::Conv2d(conv));
             if self.pools(0) {
                 encoder.push(&format!("enc_pool_{channel}"), LayerSpec::MaxPool { size: 2 });
@@ -379,10 +349,10 @@ impl ModelConfig {
         let small = vec![rows / shrunk, columns / shrunk, last];
         decoder.push("dec_dense", dense(small.iter().product()));
         decoder.push("dec_image", LayerSpec::Reshape { shape: small });
-        let transposed = |filters, stride, activation, bias_start| {
+        let transposed = |kernel, filters, stride, activation, bias_start| {
             LayerSpec::Conv2dTranspose(ConvSpec {
                 filters,
-                kernel: [self.kernel; 2],
+                kernel: [kernel; 2],
                 stride,
                 padding: Padding::Same,
                 activation,
@@ -390,7 +360,7 @@ impl ModelConfig {
             })
         };
         if self.conditional {
-            decoder.push("output", transposed(channels, self.stride, Activation::Relu, 0.0));
+            decoder.push("output", transposed(self.kernel_of(0), channels, self.stride, Activation::Relu, 0.0));
             return Ok(decoder.spec);
         }
         // as the reference does, in the order of the encoder's layers, not reversed
@@ -399,9 +369,11 @@ impl ModelConfig {
                 decoder.push(&format!("dec_up_{index}"), LayerSpec::Upsample { size: 2 });
             }
             let stride = if index == 0 { self.stride } else { 1 };
-            decoder.push(&format!("dec_convT_{index}"), transposed(filters, stride, Activation::Relu, 0.0));
+            let layer = transposed(self.kernel_of(index), filters, stride, Activation::Relu, 0.0);
+            decoder.push(&format!("dec_convT_{index}"), layer);
         }
-        decoder.push("dec_convT_final", transposed(channels, 1, Activation::Linear, self.output_bias));
+        let layer = transposed(self.kernel_of(0), channels, 1, Activation::Linear, self.output_bias);
+        decoder.push("dec_convT_final", layer);
         decoder.push("output", LayerSpec::Activation(Activation::Sigmoid));
         Ok(decoder.spec)
     }
@@ -429,42 +401,5 @@ impl Builder {
 
     fn push_from(&mut self, name: &str, from: &str, layer: LayerSpec) {
         self.spec.layers.push(NodeSpec { name: name.to_owned(), from: vec![from.to_owned()], layer });
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use recoil_nn::Network;
-
-    #[test]
-    fn every_model_can_be_built_and_gives_an_image() {
-        for model in all() {
-            let halves = model.network.halves().unwrap_or_else(|error| unreachable!("{}: {error}", model.name));
-            let whole = halves.encoder.clone().then(&halves.decoder).unwrap();
-            let network = Network::new(&whole).unwrap_or_else(|error| unreachable!("{}: {error}", model.name));
-            assert_eq!(network.output_shape(), Arrangement::of(model.network.image).shape(), "{}", model.name);
-            Network::new(&halves.encoder).unwrap();
-            Network::new(&halves.decoder).unwrap();
-        }
-    }
-
-    #[test]
-    fn parameters_and_operations_of_the_known_models() {
-        let cost = |name: &str| {
-            let halves = named(name).unwrap().network.halves().unwrap();
-            let encoder = Network::new(&halves.encoder).unwrap().cost();
-            let whole = Network::new(&halves.encoder.then(&halves.decoder).unwrap()).unwrap().cost();
-            (encoder.parameters, whole.parameters, encoder.operations)
-        };
-        assert_eq!(cost("8x8_c8_S2_tele"), (2144, 4977, 6544));
-        assert_eq!(cost("8x8_c8_S2_qK_RTL"), (2144, 4977, 6544));
-        assert_eq!(cost("4x4x3_c8").0, 2288);
-    }
-
-    #[test]
-    fn a_name_that_is_nearly_right_gets_advice() {
-        assert!(named("8x8_c8_S2_telle").unwrap_err().to_string().contains("8x8_c8_S2_tele"));
     }
 }

@@ -48,36 +48,60 @@ impl Default for SurrogateConfig {
 impl SurrogateConfig {
     /// The network for one order of the two wafers: `first` and `second` are images of 4x4 pixels with three channels.
     pub fn network(&self) -> NetworkSpec {
-        let input = |name: &str| InputSpec { name: name.to_owned(), shape: vec![4, 4, 3] };
         let mut layers = Vec::new();
-        let mut push = |name: String, from: Vec<String>, layer| layers.push(NodeSpec { name, from, layer });
-        push("both".into(), vec!["first".into(), "second".into()], LayerSpec::Concat);
-        let norm = || LayerSpec::BatchNorm { epsilon: 1e-3, momentum: 0.99 };
+        self.branch("", ["first", "second"], &mut layers);
+        NetworkSpec { inputs: Self::inputs(), layers }
+    }
+
+    /// The network for both orders with the same parameters, which gives the sum of the two estimates: what is trained.
+    pub fn symmetric_network(&self) -> NetworkSpec {
+        let mut layers = Vec::new();
+        self.branch("", ["first", "second"], &mut layers);
+        self.branch("back_", ["second", "first"], &mut layers);
+        let from = vec!["output".to_owned(), "back_output".to_owned()];
+        layers.push(NodeSpec { name: "sum".into(), from, layer: LayerSpec::Add });
+        NetworkSpec { inputs: Self::inputs(), layers }
+    }
+
+    fn inputs() -> Vec<InputSpec> {
+        ["first", "second"].map(|name| InputSpec { name: name.to_owned(), shape: vec![4, 4, 3] }).into()
+    }
+
+    /// The layers for one order, their names behind a prefix; a prefix takes the parameters of the layers without.
+    fn branch(&self, prefix: &str, order: [&str; 2], layers: &mut Vec<NodeSpec>) {
+        let shared = |name: &str| (!prefix.is_empty()).then(|| name.to_owned());
+        let mut push = |name: String, from: Vec<String>, layer| {
+            layers.push(NodeSpec { name: format!("{prefix}{name}"), from, layer });
+        };
+        push("both".into(), order.map(str::to_owned).into(), LayerSpec::Concat);
+        let norm = |name: &str| LayerSpec::BatchNorm { epsilon: 1e-3, momentum: 0.99, shared_with: shared(name) };
+        let weights = |name: &str| WeightSpec { shared_with: shared(name), ..WeightSpec::default() };
         for index in 1..=self.convolutions {
+            let (name, norm_name) = (format!("conv2d_{index}"), format!("batchnorm_{index}"));
             let conv = ConvSpec {
                 filters: self.filters,
                 kernel: [self.kernel; 2],
                 stride: 1,
                 padding: Padding::Same,
                 activation: Activation::Linear,
-                weights: WeightSpec::default(),
+                weights: weights(&name),
             };
-            push(format!("conv2d_{index}"), Vec::new(), LayerSpec::Conv2d(conv));
-            push(format!("batchnorm_{index}"), Vec::new(), norm());
+            push(name, Vec::new(), LayerSpec::Conv2d(conv));
+            push(norm_name.clone(), Vec::new(), norm(&norm_name));
             push(format!("relu_{index}"), Vec::new(), LayerSpec::Activation(Activation::Relu));
         }
         push("flat".into(), Vec::new(), LayerSpec::Flatten);
-        let dense = |units| {
-            LayerSpec::Dense(DenseSpec { units, activation: Activation::Linear, weights: WeightSpec::default() })
+        let dense = |name: &str, units| {
+            LayerSpec::Dense(DenseSpec { units, activation: Activation::Linear, weights: weights(name) })
         };
         for index in 1..=self.dense {
-            let norm_index = self.convolutions + index;
-            push(format!("dense_{index}"), Vec::new(), dense(self.units));
-            push(format!("batchnorm_{norm_index}"), Vec::new(), norm());
-            push(format!("relu_{norm_index}"), Vec::new(), LayerSpec::Activation(Activation::Relu));
+            let place = self.convolutions + index;
+            let (name, norm_name) = (format!("dense_{index}"), format!("batchnorm_{place}"));
+            push(name.clone(), Vec::new(), dense(&name, self.units));
+            push(norm_name.clone(), Vec::new(), norm(&norm_name));
+            push(format!("relu_{place}"), Vec::new(), LayerSpec::Activation(Activation::Relu));
         }
-        push("output".into(), Vec::new(), dense(1));
-        NetworkSpec { inputs: vec![input("first"), input("second")], layers }
+        push("output".into(), Vec::new(), dense("output", 1));
     }
 }
 

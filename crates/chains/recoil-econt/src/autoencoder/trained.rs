@@ -9,7 +9,6 @@ use super::loss::LossConfig;
 use super::models::{Halves, ModelConfig};
 use crate::arrangement::Arrangement;
 use crate::data::Wafer;
-use crate::data::prepare::Normalisation;
 use crate::error::{EcontError, Result};
 use crate::wafer::CELLS;
 
@@ -59,20 +58,6 @@ pub struct Prepared {
     pub targets: Vec<f32>,
     /// What the charges were divided by \[counts\]; 0 for empty wafers.
     pub divisors: Vec<f64>,
-}
-
-/// Wafers divided by the largest power of two in their sums and put into images.
-pub fn prepare(wafers: &[Wafer], arrangement: &Arrangement) -> Prepared {
-    let mut prepared = Prepared::default();
-    for wafer in wafers {
-        let charges = Normalisation::SumLog2.normalise(wafer).map(|charge| charge as f32);
-        let image = arrangement.image(&charges);
-        prepared.images.extend(&image);
-        prepared.targets.extend(charges);
-        prepared.targets.extend(image);
-        prepared.divisors.push(Normalisation::SumLog2.divisor(wafer));
-    }
-    prepared
 }
 
 fn nn(error: recoil_nn::NnError) -> EcontError {
@@ -180,6 +165,21 @@ impl Autoencoder {
         (&self.decoder, &self.decoder_parameters)
     }
 
+    /// Wafers (by trigger-cell number) divided by what the normalisation says and put into images.
+    pub fn prepare(&self, wafers: &[Wafer]) -> Prepared {
+        let normalisation = self.about.network.normalisation;
+        let mut prepared = Prepared::default();
+        for wafer in wafers {
+            let charges = normalisation.normalise(wafer).map(|charge| charge as f32);
+            let image = self.arrangement.image(&charges);
+            prepared.images.extend(&image);
+            prepared.targets.extend(charges);
+            prepared.targets.extend(image);
+            prepared.divisors.push(normalisation.divisor(wafer));
+        }
+        prepared
+    }
+
     /// Latent numbers of images, row by row.
     ///
     /// # Errors
@@ -197,12 +197,12 @@ impl Autoencoder {
         self.decoder.predict(&self.decoder_parameters, &inputs).map_err(nn)
     }
 
-    /// What arrives of wafers: 48 charges each, on the scale of the network.
+    /// What arrives of wafers: 48 charges each by trigger-cell number, on the scale of the network.
     ///
     /// # Errors
     /// Conditions of another size.
     pub fn reconstruct(&self, wafers: &[Wafer], conditions: Option<&[f32]>) -> Result<Vec<[f64; CELLS]>> {
-        let prepared = prepare(wafers, &self.arrangement);
+        let prepared = self.prepare(wafers);
         let images = self.decode(&self.encode(&prepared.images)?, conditions)?;
         let wafer = |image: &[f32]| self.arrangement.wafer(image).map(f64::from);
         Ok(images.chunks_exact(self.arrangement.pixels()).map(wafer).collect())

@@ -22,20 +22,30 @@ pub struct Converted {
 }
 
 /// Normalises charges as the chip does; an empty module gives zeros.
+#[inline(always)]
 pub fn convert(charges: &[u32; CELLS]) -> Converted {
     let charges = charges.map(|charge| charge & CHARGE_MASK);
     let sum = charges.iter().fold(0u32, |sum, charge| sum.wrapping_add(*charge)) & CHARGE_MASK;
     let inputs = match sum.checked_ilog2() {
-        Some(top) => charges.map(|charge| ((u64::from(charge) << 7 >> top) & 0xff) as u8),
+        Some(top) => charges.map(|charge| (charge << 7 >> top) as u8),
         None => [0; CELLS],
     };
     Converted { inputs, sum, sum_code: NINE_BITS.encode(sum) as u16 }
 }
 
 /// The same as the training program quantises it: in units of 1/64, rounded half to even, without a limit of eight bits.
+#[inline(always)]
 pub fn convert_as_trained(charges: &[u32; CELLS]) -> [u16; CELLS] {
     let sum: u64 = charges.iter().map(|&charge| u64::from(charge)).sum();
     let Some(top) = sum.checked_ilog2() else { return [0; CELLS] };
+    if (1..=24).contains(&top) {
+        // no charge is above the sum, so 32 bits are enough
+        let below_half = (1u32 << (top - 1)) - 1;
+        return charges.map(|charge| {
+            let scaled = charge << 6;
+            ((scaled + below_half + (scaled >> top & 1)) >> top).min(511) as u16
+        });
+    }
     let unit = 1u64 << top;
     charges.map(|charge| {
         let scaled = u64::from(charge) << 6;
@@ -70,6 +80,18 @@ impl KeepMask {
         Self(masks)
     }
 
+    /// From the register as 36 hexadecimal digits, the highest first.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits: Option<Vec<u8>> = text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect();
+        let bytes: Vec<u8> = digits?.rchunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        (text.len() == 36).then(|| bytes.try_into().ok()).flatten().map(|bytes| Self::from_bytes(&bytes))
+    }
+
+    /// What is left of a latent number.
+    pub fn kept(&self, latent: usize, value: u16) -> u16 {
+        value & self.0.get(latent).copied().unwrap_or_default()
+    }
+
     /// Bits that are sent.
     pub fn bits(&self) -> u32 {
         self.0.iter().map(|mask| mask.count_ones()).sum()
@@ -79,6 +101,19 @@ impl KeepMask {
     pub fn masks(&self) -> &[u16; LATENTS] {
         &self.0
     }
+}
+
+/// The word that the encoder hands to the formatter, as 39 hexadecimal digits: the last latent number first, the code of
+/// the sum in the lowest nine bits.
+pub fn word(latents: &[u16; LATENTS], sum_code: u16) -> String {
+    let numbers = latents.iter().rev().chain(std::iter::once(&sum_code));
+    let places = (0..LATENT_BITS).rev();
+    let bits: Vec<u32> =
+        numbers.flat_map(|&number| places.clone().map(move |place| u32::from(number >> place & 1))).collect();
+    let digit = |bits: &[u32]| bits.iter().fold(0, |sum, bit| 2 * sum + bit);
+    let mut digits: Vec<char> = bits.rchunks(4).map(|bits| char::from_digit(digit(bits), 16).unwrap_or('0')).collect();
+    digits.reverse();
+    digits.into_iter().collect()
 }
 
 /// Leading bits per latent number that fit into the frame of so many links.
@@ -105,6 +140,15 @@ mod tests {
         assert_eq!((converted.sum, &converted.inputs[..3]), (174, &[92, 51, 31][..]));
         // 92/128 * 64 = 46, 25.5 to even is 26, 15.5 to even is 16
         assert_eq!(convert_as_trained(&charges)[..3], [46, 26, 16]);
+        // sums of one count and of more than 25 bits take the other way
+        for scale in [1, 3, 40_000, 4_000_000] {
+            let mut charges = [0; CELLS];
+            charges[..4].copy_from_slice(&[scale, 0, scale / 3, scale / 7 * 40]);
+            let sum: u32 = charges.iter().sum();
+            let unit = f64::from(1u32 << sum.ilog2());
+            let expected = charges.map(|q| (f64::from(q) / unit * 64.0).round_ties_even().min(511.0) as u16);
+            assert_eq!(convert_as_trained(&charges), expected);
+        }
         assert_eq!(convert(&[0; CELLS]).inputs, [0; CELLS]);
         assert_eq!(convert_as_trained(&[0; CELLS]), [0; CELLS]);
     }
@@ -120,6 +164,8 @@ mod tests {
                 }
             }
             assert_eq!(KeepMask::from_bytes(&bytes), mask);
+            let hex: String = bytes.iter().rev().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(KeepMask::from_hex(&hex), Some(mask));
             assert_eq!(mask.bits(), 16 * bits_per_latent(links));
         }
     }

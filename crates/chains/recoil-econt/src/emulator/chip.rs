@@ -61,8 +61,8 @@ impl Chip {
     /// whose latent numbers are made elsewhere.
     pub fn frame(&self, block: &Block, crossing: i64, header: Option<u8>) -> Option<Frame> {
         let header = header.unwrap_or_else(|| header_of(crossing));
-        if self.resets.iter().any(|&reset| self.algorithm.resets(reset, crossing)) {
-            return Some(self.formatter.in_reset(self.algorithm, header));
+        if let Some(idle) = self.in_reset(crossing, header) {
+            return Some(idle);
         }
         match block {
             Block::Threshold(block) => Some(self.formatter.threshold(header, block)),
@@ -73,6 +73,12 @@ impl Chip {
             Block::Repeater(block) => Some(self.formatter.repeater(header, block)),
             Block::Autoencoder(_) => None,
         }
+    }
+
+    /// The frame of a crossing at which the output links are being reset.
+    pub fn in_reset(&self, crossing: i64, header: u8) -> Option<Frame> {
+        let resets = self.resets.iter().any(|&reset| self.algorithm.resets(reset, crossing));
+        resets.then(|| self.formatter.in_reset(self.algorithm, header))
     }
 
     /// Cells that best choice sends.

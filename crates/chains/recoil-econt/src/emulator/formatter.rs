@@ -2,6 +2,7 @@
 
 use super::autoencoder::{KeepMask, LATENT_BITS, LATENTS};
 use super::best_choice::BestChoice;
+use super::float::CHARGE;
 use super::frame::{Bits, Frame, WORDS};
 use super::super_cells::{SuperCell, SuperTriggerCells};
 use super::threshold::ThresholdSum;
@@ -93,21 +94,25 @@ impl Formatter {
         // cells without charge are addressed, but nothing is sent for them
         let chosen = from.chosen(count);
         let mut by_cell = [0u8; CELLS];
-        for (&cell, code) in from.cells.iter().zip(from.codes()).take(count) {
+        for (&cell, &charge) in from.cells.iter().zip(&from.charges).take(count) {
             if let Some(place) = by_cell.get_mut(usize::from(cell)) {
-                *place = code;
+                *place = CHARGE.encode(charge) as u8;
             }
         }
         let mut bits = Bits::default();
         bits.push(short_header(header), 4);
         bits.push(u64::from(from.sum_after(if self.use_sum { 0 } else { count })), 8);
-        let is_chosen = |cell: &usize| chosen >> cell & 1 == 1;
+        // the chosen cells in rising order
+        let cells = || std::iter::successors(Some(chosen), |rest| Some(rest & rest.wrapping_sub(1)));
+        let cells = || cells().take_while(|rest| *rest != 0).map(|rest| rest.trailing_zeros() as usize);
         if count < 8 {
-            (0..CELLS).filter(is_chosen).for_each(|cell| bits.push(cell as u64, 6));
+            cells().for_each(|cell| bits.push(cell as u64, 6));
         } else {
-            (0..CELLS).for_each(|cell| bits.push(u64::from(is_chosen(&cell)), 1));
+            // cell 0 first
+            bits.push(chosen.reverse_bits() >> (64 - CELLS), CELLS as u32);
         }
-        by_cell.iter().filter(|code| **code > 0).for_each(|code| bits.push(u64::from(*code), 7));
+        let codes = cells().filter_map(|cell| by_cell.get(cell)).filter(|code| **code > 0);
+        codes.for_each(|code| bits.push(u64::from(*code), 7));
         Self::padded(&bits, self.words_out().min(25))
     }
 

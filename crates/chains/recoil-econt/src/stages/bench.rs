@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::TABLES;
 use super::chip_config::ChipConfig;
+use crate::autoencoder::integer::IntegerEncoder;
+use crate::autoencoder::trained::Start;
+use crate::autoencoder::{Arithmetic, Autoencoder, LossConfig, ModelConfig};
 use crate::data::{Wafer, read_wafers};
-use crate::emulator::autoencoder::convert;
+use crate::emulator::autoencoder::{LATENTS, convert};
 use crate::emulator::best_choice::{BestChoice, best_choice, best_choices};
 use crate::emulator::formatter::Algorithm;
 use crate::emulator::repeater::repeater;
@@ -110,6 +113,18 @@ fn passes(wafers: &[Wafer]) -> Result<Vec<Pass<'_>>, StageError> {
             }
         })
     };
+    let encoder = |arithmetic| -> Result<Box<dyn FnMut() + '_>, StageError> {
+        let doing = "an encoder of random weights";
+        let network = ModelConfig { arithmetic, links: 5, ..ModelConfig::default() };
+        let model =
+            Autoencoder::new("bench", &network, &LossConfig::telescope(), Start::Seed(1)).internal_error(doing)?;
+        let encoder = IntegerEncoder::new(&model).internal_error(doing)?;
+        let mut latents = vec![[0; LATENTS]; wafers.len()];
+        Ok(Box::new(move || {
+            encoder.encode_into(black_box(wafers), &mut latents);
+            black_box(&latents);
+        }))
+    };
     let mut sorted = vec![BestChoice { charges: [0; CELLS], cells: [0; CELLS] }; wafers.len()];
     let emd = WaferEmd::new().internal_error("the distances of the cells")?;
     let (mut to_next, mut to_chosen) = (emd.clone(), emd);
@@ -153,6 +168,8 @@ fn passes(wafers: &[Wafer]) -> Result<Vec<Pass<'_>>, StageError> {
                 black_box(convert(black_box(wafer)));
             }),
         ),
+        ("autoencoder's encoder, chip", encoder(Arithmetic::Asic)?),
+        ("autoencoder's encoder, training", encoder(Arithmetic::Seed)?),
         ("threshold to frame", frames(Algorithm::Threshold)),
         ("super trigger cells to frame", frames(Algorithm::SuperTriggerCell)),
         ("best choice to frame", frames(Algorithm::BestChoice)),

@@ -4,6 +4,7 @@ use recoil_stage::Problem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::emulator::autoencoder::{KeepMask, bits_per_latent};
 use crate::emulator::buffer::BufferLimits;
 use crate::emulator::chip::Chip;
 use crate::emulator::formatter::{Algorithm, Formatter, LINKS_OUT};
@@ -38,6 +39,9 @@ pub struct ChipConfig {
     pub t3: i64,
     /// Crossings at which the output links are reset.
     pub link_resets: Vec<i64>,
+    /// Bits of the autoencoder's sixteen latent numbers that are sent: the register of 144 bits as 36 hexadecimal digits,
+    /// highest first. Empty: the leading ones of each that fit the links.
+    pub keep_bits: String,
 }
 
 impl Default for ChipConfig {
@@ -54,6 +58,7 @@ impl Default for ChipConfig {
             t2: None,
             t3: 25,
             link_resets: Vec::new(),
+            keep_bits: String::new(),
         }
     }
 }
@@ -68,6 +73,9 @@ impl ChipConfig {
         }
         if self.sync_word >= 1 << 11 {
             found.push(Problem::new(format!("{prefix}sync_word"), "needs 11 bits at most"));
+        }
+        if !self.keep_bits.is_empty() && KeepMask::from_hex(&self.keep_bits).is_none() {
+            found.push(Problem::new(format!("{prefix}keep_bits"), "needs 36 hexadecimal digits or none"));
         }
         found
     }
@@ -87,6 +95,11 @@ impl ChipConfig {
             super_cell: self.super_cell.unwrap_or(usual_sums(links)),
             resets: self.link_resets.clone(),
         }
+    }
+
+    /// Bits of the latent numbers that are sent.
+    pub fn keep_mask(&self, links: usize) -> KeepMask {
+        KeepMask::from_hex(&self.keep_bits).unwrap_or(KeepMask::leading(bits_per_latent(links)))
     }
 
     /// Limits of the buffer.

@@ -1,12 +1,10 @@
 //! `econt compare`: algorithms side by side on the same wafers.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use arrow_schema::DataType;
-use rand::RngExt as _;
-use recoil_plot::Figure;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
@@ -14,14 +12,14 @@ use serde::{Deserialize, Serialize};
 
 use super::TABLES;
 use super::chip_config::{ChipConfig, links_problem};
+use super::drawing::{Drawing, Judged, Seen, slug, verification};
 use super::output::Table;
 use crate::data::calq::read_charges;
 use crate::data::{Wafer, read_wafers};
 use crate::emulator::formatter::Algorithm;
 use crate::error::EcontError;
-use crate::figures::{Quantity, Series, display, histogram, profile, spectrum};
 use crate::metrics::summary::Summary;
-use crate::study::{Candidate, Measured, Outcome, measure, outcome};
+use crate::study::{Candidate, Outcome, measure, outcome};
 use crate::wafer::{CELLS, COUNTS_PER_MIP, POST_MUX, reordered};
 
 /// Keys of `econt compare`.
@@ -92,16 +90,6 @@ const PREDICTED: InputRole = InputRole::optional(
 )
 .many();
 
-/// Metrics that are drawn: file name, title, range and value.
-type Metric = (&'static str, &'static str, (f64, f64), fn(&Measured) -> f64);
-
-const METRICS: [Metric; 4] = [
-    ("EMD", "Earth mover's distance [small cells]", (0.0, 5.0), |m| m.emd.distance().unwrap_or(f64::NAN)),
-    ("dMean", "Shift of the mean [small cells]", (0.0, 5.0), |m| m.shape.mean_shift),
-    ("dRMS", "Change of the width", (-0.5, 0.5), |m| m.shape.width_change),
-    ("SSD", "Sum of squared differences", (0.0, 1.0), |m| m.shape.ssd),
-];
-
 impl Stage for Compare {
     type Config = CompareConfig;
 
@@ -122,18 +110,10 @@ impl Stage for Compare {
 
     fn outputs(&self, config: &CompareConfig, inputs: &Inputs) -> Vec<String> {
         let mut names = vec!["comparison.csv".to_owned(), "comparison.parquet".to_owned()];
-        let mut figures: Vec<String> = Quantity::ALL.iter().map(|(_, name)| (*name).to_owned()).collect();
-        for (name, ..) in METRICS {
-            figures.extend([format!("hist_{name}"), format!("profile_occ_{name}"), format!("profile_maxQ_{name}")]);
-        }
+        let labels = labels(config, inputs);
         names.push("verify_input_calQ.csv".to_owned());
-        for label in labels(config, inputs) {
-            names.push(format!("verify_decoded_calQ_{}.csv", slug(&label)));
-            if config.displays > 0 {
-                figures.push(format!("display_{}", slug(&label)));
-            }
-        }
-        names.extend(figures.iter().flat_map(|name| ["svg", "png"].map(|extension| format!("{name}.{extension}"))));
+        names.extend(labels.iter().map(|label| format!("verify_decoded_calQ_{}.csv", slug(label))));
+        names.extend(config.drawing().names(&labels));
         names
     }
 
@@ -145,21 +125,29 @@ impl Stage for Compare {
             wafers.iter_mut().for_each(|wafer| *wafer = reordered(wafer, &POST_MUX));
         }
         let progress = run.progress("comparing", "algorithms", Some(labels(config, run.inputs()).len() as u64));
-        let mut done: Vec<(Candidate, Vec<Measured>, Outcome)> = Vec::new();
+        let (mut judged, mut outcomes) = (Vec::new(), Vec::new());
         for candidate in candidates(config, run, &wafers)? {
             run.check()?;
             let measured = measure(&wafers, &candidate.received).input_error(candidate.label.clone())?;
-            let summed = outcome(&candidate, &measured).internal_error("cannot sum up")?;
-            done.push((candidate, measured, summed));
+            outcomes.push(outcome(&candidate, &measured).internal_error("cannot sum up")?);
+            let Candidate { label, received, .. } = candidate;
+            judged.push(Judged { label, received, latents: Vec::new(), measured });
             progress.add(1);
         }
         let provenance = run.embedded_provenance();
         for name in ["comparison.csv", "comparison.parquet"] {
-            write_table(run, name, done.iter().map(|(_, _, outcome)| outcome), &provenance)?;
+            write_table(run, name, outcomes.iter(), &provenance)?;
         }
-        draw(config, run, &wafers, &done)?;
-        verify(config, run, &wafers, &done)?;
-        Ok(report(before, empty, &done))
+        let seen = Seen { wafers: &wafers, eta: None, energy_fraction: None };
+        config.drawing().draw(run, &seen, &judged)?;
+        verify(config, run, &wafers, &judged)?;
+        Ok(report(before, empty, &outcomes))
+    }
+}
+
+impl CompareConfig {
+    fn drawing(&self) -> Drawing {
+        Drawing { draw: true, full: true, slices: false, sample: self.sample.clone(), displays: self.displays }
     }
 }
 
@@ -196,12 +184,6 @@ fn labels(config: &CompareConfig, inputs: &Inputs) -> Vec<String> {
         all.push(if all.iter().any(|known| slug(known) == slug(&name)) { format!("{name} {}", i + 1) } else { name });
     }
     all
-}
-
-/// A label as part of a file name.
-fn slug(label: &str) -> String {
-    let kept = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    label.chars().map(kept).collect::<String>().replace("__", "_").to_lowercase()
 }
 
 fn candidates(config: &CompareConfig, run: &Run, wafers: &[Wafer]) -> Result<Vec<Candidate>, StageError> {
@@ -294,75 +276,21 @@ fn write_table<'a>(
     Ok(())
 }
 
-fn draw(
-    config: &CompareConfig,
-    run: &Run,
-    wafers: &[Wafer],
-    done: &[(Candidate, Vec<Measured>, Outcome)],
-) -> Result<(), StageError> {
-    for (quantity, name) in Quantity::ALL {
-        save(run, name, spectrum(quantity, &config.sample, wafers))?;
-    }
-    for (name, title, range, value) in METRICS {
-        let series: Vec<Series<'_>> = done
-            .iter()
-            .map(|(candidate, measured, _)| Series {
-                label: &candidate.label,
-                values: measured.iter().map(value).collect(),
-            })
-            .collect();
-        save(run, &format!("hist_{name}"), histogram(title, range, &config.sample, &series))?;
-        for (against, short) in [(Quantity::OccupancyAboveMip, "occ"), (Quantity::LargestCharge, "maxQ")] {
-            let figure = profile(title, against, &config.sample, wafers, &series);
-            save(run, &format!("profile_{short}_{name}"), figure)?;
-        }
-    }
-    let mut rng = run.seed().named("displays").rng();
-    let chosen: Vec<usize> = (0..config.displays).map(|_| rng.random_range(0..wafers.len().max(1))).collect();
-    for (candidate, ..) in done.iter().filter(|_| config.displays > 0) {
-        let pair = |&i: &usize| Some((*wafers.get(i)?, *candidate.received.get(i)?));
-        let pairs: Vec<(Wafer, [f64; CELLS])> = chosen.iter().filter_map(pair).collect();
-        save(run, &format!("display_{}", slug(&candidate.label)), display(&candidate.label, &config.sample, &pairs))?;
-    }
-    Ok(())
-}
-
-fn save(run: &Run, name: &str, figure: Figure) -> Result<(), StageError> {
-    let figure = figure.provenance(run.embedded_provenance());
-    for extension in ["svg", "png"] {
-        let file = format!("{name}.{extension}");
-        let bytes = figure.render(extension).internal_error(format!("cannot draw {file}"))?;
-        std::fs::write(run.output(&file)?, bytes).output_error(format!("cannot write {file}"))?;
-    }
-    Ok(())
-}
-
-/// Tables without a header, in transverse MIP with twelve decimals, as test benches of hardware read them.
-fn verify(
-    config: &CompareConfig,
-    run: &Run,
-    wafers: &[Wafer],
-    done: &[(Candidate, Vec<Measured>, Outcome)],
-) -> Result<(), StageError> {
+/// Tables without a header, in transverse MIP, as test benches of hardware read them.
+fn verify(config: &CompareConfig, run: &Run, wafers: &[Wafer], judged: &[Judged]) -> Result<(), StageError> {
     let count = usize::try_from(config.csv_wafers).unwrap_or(wafers.len()).min(wafers.len());
-    let write = |name: String, rows: &mut dyn Iterator<Item = [f64; CELLS]>| {
-        let mut text = String::new();
-        for row in rows.take(count) {
-            let cells: Vec<String> = row.iter().map(|charge| format!("{:.12}", charge / COUNTS_PER_MIP)).collect();
-            let _ = writeln!(text, "{}", cells.join(","));
-        }
-        std::fs::write(run.output(&name)?, text).output_error(format!("cannot write {name}"))
-    };
-    write("verify_input_calQ.csv".to_owned(), &mut wafers.iter().map(|wafer| wafer.map(f64::from)))?;
-    for (candidate, ..) in done {
-        let name = format!("verify_decoded_calQ_{}.csv", slug(&candidate.label));
-        write(name, &mut candidate.received.iter().copied())?;
+    let mips = |row: [f64; CELLS]| Cow::Owned(row.map(|charge| charge / COUNTS_PER_MIP).to_vec());
+    let truth = wafers.iter().take(count).map(|wafer| mips(wafer.map(f64::from)));
+    verification(run, "verify_input_calQ.csv", truth)?;
+    for one in judged {
+        let name = format!("verify_decoded_calQ_{}.csv", slug(&one.label));
+        verification(run, &name, one.received.iter().take(count).map(|row| mips(*row)))?;
     }
     Ok(())
 }
 
-fn report(wafers: usize, empty: usize, done: &[(Candidate, Vec<Measured>, Outcome)]) -> Report {
-    let rows = done.iter().map(|(_, _, o)| {
+fn report(wafers: usize, empty: usize, outcomes: &[Outcome]) -> Report {
+    let rows = outcomes.iter().map(|o| {
         let mean = |s: &Option<Summary>| s.map_or(f64::NAN, |s| s.mean).into();
         vec![
             o.label.clone().into(),

@@ -7,17 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use super::TABLES;
 use super::chip_config::{ChipConfig, links_problem};
-use super::emulated::{Crossing, columns, fields};
+use super::emulated::{Columns, Crossing};
+use super::encode::model;
 use super::output::Table;
+use crate::autoencoder::Channel;
+use crate::autoencoder::conditions::of_batch;
+use crate::autoencoder::export::read_weight_image;
+use crate::autoencoder::integer::IntegerEncoder;
+use crate::autoencoder::shipped::shipped;
 use crate::data::calq::files;
-use crate::data::{CalqReader, WaferBatch};
-use crate::emulator::autoencoder::{KeepMask, LATENTS, bits_per_latent};
+use crate::data::{CalqReader, Wafer, WaferBatch};
+use crate::emulator::autoencoder::{LATENTS, convert};
 use crate::emulator::buffer::Buffer;
 use crate::emulator::chip::{Block, Chip, header_of};
 use crate::emulator::formatter::Algorithm;
 use crate::error::{EcontError, Result};
 use crate::transmission::Preset;
-use crate::wafer::{CELLS, FROM_POST_MUX, POST_MUX, reordered};
+use crate::wafer::{FROM_POST_MUX, POST_MUX, reordered};
 
 /// The order of the 48 charges in a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,6 +57,11 @@ pub struct EmulateConfig {
     pub preset: Preset,
     /// Order of the charges in the table: `tc`, `mux` or that of the `preset`.
     pub order: CellOrder,
+    /// For the autoencoder: folder of a model, whose encoder is computed in whole numbers and whose decoder makes charges
+    /// again. Empty: the model that comes with the program for the preset and the links.
+    pub model: String,
+    /// For the autoencoder, in place of a model: file with the chip's weight registers.
+    pub weights: String,
     /// Whether the charges that arrive are `decoded` from the codes that are sent, or exact.
     pub decoded: bool,
     /// Whether frames and the words on the output links are written.
@@ -68,6 +79,8 @@ impl Default for EmulateConfig {
             links: 2,
             preset: Preset::Asic,
             order: CellOrder::Preset,
+            model: String::new(),
+            weights: String::new(),
             decoded: false,
             frames: true,
             first_crossing: 0,
@@ -80,6 +93,15 @@ impl Config for EmulateConfig {
     fn check(&self) -> Vec<Problem> {
         let mut found = self.chip.problems("chip.");
         found.extend(links_problem("links", self.links));
+        if !self.model.is_empty() && !self.weights.is_empty() {
+            found.push(Problem::new("weights", "cannot be given beside `model`"));
+        }
+        if !(self.model.is_empty() && self.weights.is_empty()) && self.algorithm != Algorithm::Autoencoder {
+            found.push(Problem::new("model", "and `weights` need algorithm=autoencoder"));
+        }
+        if !self.weights.is_empty() && self.preset != Preset::Asic {
+            found.push(Problem::new("weights", "are those of the chip: they need preset=asic"));
+        }
         found
     }
 }
@@ -91,7 +113,7 @@ const CALQ: InputRole =
     InputRole::required("calq", "calibrated charges, one row per wafer, or a folder of such tables", TABLES);
 const LATENTS_IN: InputRole = InputRole::optional(
     "latents",
-    "for the frames of the autoencoder: latent numbers OUT_0 to OUT_15 of the same wafers, of nine bits",
+    "for the autoencoder without an encoder: latent numbers OUT_0 to OUT_15 of the same wafers, of nine bits",
     TABLES,
 );
 
@@ -105,7 +127,9 @@ impl Stage for Emulate {
             long: "Runs one algorithm of the chip bit for bit. Writes what its block hands to the formatter, the frame, with \
                    the threshold algorithm the words on the output links behind the buffer, and the charges that reach the \
                    back end (CALQ_0 to CALQ_47, in the order of the input). Rows are consecutive bunch crossings. Columns \
-                   of the chip's blocks are in the order behind the multiplexer.",
+                   of the chip's blocks are in the order behind the multiplexer. The autoencoder takes its encoder from \
+                   a model or from weight registers, or the encoder's outputs from a table; each wafer's charges then \
+                   add up to the sum that is sent beside the latent numbers.",
             inputs: &[CALQ, LATENTS_IN],
             output: OutputKind::File { doc: "one row per wafer", formats: &["parquet", "csv"] },
             flags: &[
@@ -113,6 +137,8 @@ impl Stage for Emulate {
                 Flag { name: "links", key: "links", list: false },
                 Flag { name: "preset", key: "preset", list: false },
                 Flag { name: "order", key: "order", list: false },
+                Flag { name: "model", key: "model", list: false },
+                Flag { name: "weights", key: "weights", list: false },
             ],
         }
     }
@@ -121,51 +147,46 @@ impl Stage for Emulate {
         let input = run.inputs().one(CALQ.role)?.spec();
         let reading = || format!("cannot read {input}");
         let chip = config.chip.chip(config.algorithm, config.links);
-        let mut latents = match run.inputs().optional(LATENTS_IN.role) {
-            Some(file) => {
-                Some(read_latents(&file.spec()).input_error(format!("cannot read {}", file.spec()))?.into_iter())
-            }
-            None => None,
+        let mut source = Source::open(config, run)?;
+        let columns = Columns {
+            algorithm: config.algorithm,
+            drop: chip.registers.drop_lsb,
+            latents: config.algorithm == Algorithm::Autoencoder,
+            frames: config.frames,
+            received: config.algorithm != Algorithm::Autoencoder || source.decodes(),
         };
-        let with_frames = config.frames && (config.algorithm != Algorithm::Autoencoder || latents.is_some());
-        let all = fields(config.algorithm, with_frames);
-        let mut table = Table::create(&run.output_file()?, "the emulated crossings", all)?;
+        let mut table = Table::create(&run.output_file()?, "the emulated crossings", columns.fields())?;
         let mut buffer = Buffer::new(config.links, config.chip.limits(config.links));
-        let keep = KeepMask::leading(bits_per_latent(config.links));
-        let by_number = config.order.is_by_number(config.preset);
         let mut crossing = config.first_crossing;
         let mut totals = Totals::default();
         for file in files(&input).input_error(reading())? {
             let mut reader = CalqReader::open(&file).input_error(reading())?;
             let progress = run.progress("emulating", "wafers", reader.total_rows());
-            while let Some(WaferBatch { charges, batch }) = reader.next_batch().input_error(reading())? {
+            while let Some(batch) = reader.next_batch().input_error(reading())? {
                 run.check()?;
-                let headers = headers(&batch).input_error(reading())?;
-                let mut rows: Vec<Crossing> = Vec::with_capacity(charges.len());
-                for (i, wafer) in charges.iter().enumerate() {
-                    let given = headers.as_ref().and_then(|headers| headers.get(i).copied());
-                    let mut row = emulate(config, &chip, wafer, by_number, crossing, given);
-                    if let (Some(latents), Block::Autoencoder(converted)) = (&mut latents, &row.block) {
-                        let missing =
-                            || StageError::input("the table of latent numbers has fewer rows than the charges");
-                        let latents = latents.next().ok_or_else(missing)?;
-                        let header = row.header;
-                        row.frame = Some(chip.formatter.autoencoder(header, &latents, converted.sum_code, &keep));
-                    }
-                    if config.algorithm == Algorithm::Threshold && with_frames {
+                let headers = headers(&batch.batch).input_error(reading())?;
+                let header = |row: usize| {
+                    let given = headers.as_ref().and_then(|headers| headers.get(row).copied());
+                    given.unwrap_or_else(|| header_of(crossing + row as i64))
+                };
+                let mut rows: Vec<Crossing> = if config.algorithm == Algorithm::Autoencoder {
+                    source.crossings(config, &chip, &batch, crossing, header)?
+                } else {
+                    let one = |(i, wafer)| emulate(config, &chip, wafer, crossing + i as i64, header(i));
+                    batch.charges.iter().enumerate().map(one).collect()
+                };
+                crossing += rows.len() as i64;
+                for row in &mut rows {
+                    if config.algorithm == Algorithm::Threshold && columns.frames {
                         row.sent = row.frame.as_ref().map(|frame| buffer.push(frame));
                     }
-                    totals.add(&row);
-                    rows.push(row);
-                    crossing += 1;
+                    totals.add(row);
                 }
                 progress.add(rows.len() as u64);
-                table.write(columns(&rows, config.algorithm, chip.registers.drop_lsb, with_frames))?;
+                table.write(columns.of(&rows))?;
             }
         }
-        if latents.is_some_and(|mut rest| rest.next().is_some()) {
-            return Err(StageError::input("the table of latent numbers has more rows than the charges"));
-        }
+        source.finish()?;
         let rows = table.finish(&run.embedded_provenance())?;
         if rows == 0 {
             return Err(StageError::input(EcontError::Empty { file: input }.to_string()));
@@ -175,20 +196,114 @@ impl Stage for Emulate {
 }
 
 /// One wafer through the chip.
-fn emulate(
-    config: &EmulateConfig,
-    chip: &Chip,
-    wafer: &[u32; CELLS],
-    by_number: bool,
-    crossing: i64,
-    header: Option<u8>,
-) -> Crossing {
+fn emulate(config: &EmulateConfig, chip: &Chip, wafer: &Wafer, crossing: i64, header: u8) -> Crossing {
+    let by_number = config.order.is_by_number(config.preset);
     let charges = if by_number { reordered(wafer, &FROM_POST_MUX) } else { *wafer };
     let block = chip.block(&charges);
     let received = chip.received(&charges, &block, config.preset, config.decoded);
     let received = if by_number { received.map(|kept| reordered(&kept, &POST_MUX)) } else { received };
-    let header = header.unwrap_or_else(|| header_of(crossing));
-    Crossing { header, block, frame: chip.frame(&block, crossing, Some(header)), sent: None, received }
+    let frame = chip.frame(&block, crossing, Some(header));
+    Crossing { header, block, latents: None, frame, sent: None, received }
+}
+
+/// Where the autoencoder's latent numbers come from.
+enum Source {
+    /// There are none: another algorithm runs.
+    None,
+    /// A table.
+    Table(std::vec::IntoIter<[u16; LATENTS]>),
+    /// An encoder.
+    Channel(Box<Channel>),
+}
+
+impl Source {
+    fn open(config: &EmulateConfig, run: &Run) -> std::result::Result<Self, StageError> {
+        let keep = config.chip.keep_mask(config.links);
+        if config.algorithm != Algorithm::Autoencoder {
+            return Ok(Self::None);
+        }
+        let of = |model, name: &str| Channel::new(model, config.preset, keep).input_error(format!("cannot use {name}"));
+        let given = !config.model.is_empty() || !config.weights.is_empty();
+        let channel = match run.inputs().optional(LATENTS_IN.role) {
+            Some(_) if given => {
+                return Err(StageError::usage("latent numbers come from a table or from an encoder, not from both"));
+            }
+            Some(file) => {
+                let latents = read_latents(&file.spec()).input_error(format!("cannot read {}", file.spec()))?;
+                return Ok(Self::Table(latents.into_iter()));
+            }
+            None if !config.model.is_empty() => of(model(&config.model)?, &config.model)?,
+            None if !config.weights.is_empty() => {
+                let reading = || format!("cannot read {}", config.weights);
+                let text = std::fs::read_to_string(&config.weights).input_error(reading())?;
+                let weights = read_weight_image(&text).input_error(reading())?;
+                Channel::of_encoder(IntegerEncoder::of_chip(&weights).input_error(reading())?, keep)
+            }
+            None => of(shipped(config.preset, config.links).internal_error("the model")?, "the model of the program")?,
+        };
+        Ok(Self::Channel(Box::new(channel)))
+    }
+
+    /// Whether there are charges at the end.
+    fn decodes(&self) -> bool {
+        matches!(self, Self::Channel(channel) if channel.has_decoder())
+    }
+
+    /// A batch of wafers through the autoencoder.
+    fn crossings(
+        &mut self,
+        config: &EmulateConfig,
+        chip: &Chip,
+        batch: &WaferBatch,
+        first: i64,
+        header: impl Fn(usize) -> u8,
+    ) -> std::result::Result<Vec<Crossing>, StageError> {
+        // networks see cells by their numbers: the chip's multiplexer is set so
+        let by_number = config.order.is_by_number(config.preset);
+        let wafers: Vec<Wafer> = match by_number {
+            true => batch.charges.clone(),
+            false => batch.charges.iter().map(|wafer| reordered(wafer, &POST_MUX)).collect(),
+        };
+        let (latents, received) = match self {
+            Self::None => (None, None),
+            Self::Table(rest) => {
+                let latents: Vec<_> = rest.by_ref().take(wafers.len()).collect();
+                if latents.len() < wafers.len() {
+                    return Err(StageError::input("the table of latent numbers has fewer rows than the charges"));
+                }
+                (Some(latents), None)
+            }
+            Self::Channel(channel) => {
+                let latents = channel.encode(&wafers);
+                let conditions: Vec<f32> = of_batch(batch).into_iter().flatten().collect();
+                let conditions = channel.is_conditional().then_some(conditions.as_slice());
+                let received = channel.decode(&wafers, &latents, conditions, config.decoded);
+                (Some(latents), received.internal_error("cannot decode")?)
+            }
+        };
+        let keep = config.chip.keep_mask(config.links);
+        let one = |(i, wafer): (usize, &Wafer)| {
+            let (header, crossing) = (header(i), first + i as i64);
+            let converted = convert(wafer);
+            let block = Block::Autoencoder(converted);
+            let latents = latents.as_ref().and_then(|all| all.get(i).copied());
+            let made = |latents| chip.formatter.autoencoder(header, &latents, converted.sum_code, &keep);
+            let frame = latents.map(|latents| chip.in_reset(crossing, header).unwrap_or_else(|| made(latents)));
+            let charges = received.as_ref().and_then(|all| all.get(i).copied());
+            let received = if by_number { charges } else { charges.map(|kept| reordered(&kept, &FROM_POST_MUX)) };
+            Crossing { header, block, latents, frame, sent: None, received }
+        };
+        Ok(batch.charges.iter().enumerate().map(one).collect())
+    }
+
+    fn finish(self) -> std::result::Result<(), StageError> {
+        match self {
+            Self::Table(rest) if rest.len() > 0 => {
+                Err(StageError::input("the table of latent numbers has more rows than the charges"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Headers of the crossings, where the table has them.

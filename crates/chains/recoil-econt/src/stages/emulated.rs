@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, UInt32Array};
-use arrow_schema::Field;
+use arrow_array::{ArrayRef, Float64Array, StringArray, UInt32Array};
+use arrow_schema::{DataType, Field};
 
 use super::output::transposed;
 use crate::data::columns::{ColumnDef, ColumnType, FamilyDef};
+use crate::emulator::autoencoder::{LATENTS, word};
 use crate::emulator::buffer::{Rule, Sent};
 use crate::emulator::chip::Block;
 use crate::emulator::formatter::{Algorithm, LINKS_OUT};
@@ -19,6 +20,8 @@ pub struct Crossing {
     pub header: u8,
     /// What the algorithm's block makes.
     pub block: Block,
+    /// Outputs of the autoencoder's encoder.
+    pub latents: Option<[u16; LATENTS]>,
     /// The frame.
     pub frame: Option<Frame>,
     /// What leaves the buffer.
@@ -63,9 +66,11 @@ const SUPER_CELLS: &[FamilyDef] = &[
     family("MAX16_ADDR", 3, "place of the largest of 4x4 cells {}"),
 ];
 const REPEATER: &[FamilyDef] = &[family("RPT", CELLS, "code of cell {}")];
-const CONVERTER: &[FamilyDef] = &[family("AE_IN", CELLS, "input {} of the encoder in units of 1/128")];
+const CONVERTER: &[FamilyDef] =
+    &[family("AE_IN", CELLS, "charge {} as the converter normalises it, in units of 1/128, in the order of the input")];
 const CONVERTER_SUMS: &[ColumnDef] =
-    &[number("SUM", "sum of the charges in counts"), number("SUM_CODE", "nine-bit code of the sum")];
+    &[number("SUM", "sum of the charges in counts"), number("sum_code", "nine-bit code of the sum")];
+const OUTPUTS: FamilyDef = family("OUT", LATENTS, "latent number {} in units of 1/256");
 
 const FRAME: FamilyDef = family("FRAMEQ", WORDS, "word {} of the frame");
 const FRAME_REST: &[ColumnDef] = &[
@@ -96,50 +101,87 @@ fn blocks(algorithm: Algorithm) -> (&'static [FamilyDef], &'static [ColumnDef]) 
     }
 }
 
-/// The columns of the table.
-pub fn fields(algorithm: Algorithm, with_frames: bool) -> Vec<Field> {
-    let (families, numbers) = blocks(algorithm);
-    let mut all = vec![CROSSING.field()];
-    all.extend(families.iter().flat_map(|family| family.fields().collect::<Vec<_>>()));
-    all.extend(numbers.iter().map(ColumnDef::field));
-    if with_frames {
-        all.extend(FRAME.fields().chain(FRAME_REST.iter().map(ColumnDef::field)));
-        if algorithm == Algorithm::Threshold {
-            all.extend(SENT.fields().chain(SENT_REST.iter().map(ColumnDef::field)));
-        }
-    }
-    if algorithm != Algorithm::Autoencoder {
-        all.extend(RECEIVED.fields());
-    }
-    all
+/// Which columns the table has.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns {
+    /// What the chip runs.
+    pub algorithm: Algorithm,
+    /// Bits that charges lose before they are encoded.
+    pub drop: u32,
+    /// Whether there are outputs of an encoder.
+    pub latents: bool,
+    /// Whether there are frames.
+    pub frames: bool,
+    /// Whether there are charges at the end.
+    pub received: bool,
 }
 
-/// The columns of some rows, in the same order; seven-bit sums lose `drop` bits.
-pub fn columns(rows: &[Crossing], algorithm: Algorithm, drop: u32, with_frames: bool) -> Vec<ArrayRef> {
-    let mut all = vec![column(rows.iter().map(|row| row.header.into()))];
-    block_columns(rows, drop, &mut all);
-    if with_frames {
-        let frames: Vec<Frame> = rows.iter().map(|row| row.frame.unwrap_or_default()).collect();
-        all.extend(transposed(&frames.iter().map(|frame| frame.words.map(u32::from)).collect::<Vec<_>>()));
-        let of = |value: fn(&Frame) -> u32| column(frames.iter().map(value));
-        all.extend([
-            of(|frame| frame.sent.into()),
-            of(|frame| frame.truncated[0].into()),
-            of(|frame| frame.truncated[1].into()),
-            of(|frame| frame.idle.into()),
-            of(|frame| frame.in_reset.into()),
-        ]);
-        if algorithm == Algorithm::Threshold {
-            sent_columns(rows, &mut all);
+impl Columns {
+    /// The columns of the table.
+    pub fn fields(&self) -> Vec<Field> {
+        let (families, numbers) = blocks(self.algorithm);
+        let mut all = vec![CROSSING.field()];
+        all.extend(families.iter().flat_map(|family| family.fields().collect::<Vec<_>>()));
+        all.extend(numbers.iter().map(ColumnDef::field));
+        if self.latents {
+            all.extend(OUTPUTS.fields());
+            let doc = "word that the encoder hands to the formatter, in hexadecimal digits";
+            all.push(recoil_table::field("hex", DataType::Utf8, "", doc));
         }
+        if self.frames {
+            all.extend(FRAME.fields().chain(FRAME_REST.iter().map(ColumnDef::field)));
+            if self.algorithm == Algorithm::Threshold {
+                all.extend(SENT.fields().chain(SENT_REST.iter().map(ColumnDef::field)));
+            }
+        }
+        if self.received {
+            all.extend(RECEIVED.fields());
+        }
+        all
     }
-    if algorithm != Algorithm::Autoencoder {
-        all.extend((0..CELLS).map(|cell| {
-            let value = |row: &Crossing| row.received.and_then(|kept| kept.get(cell).copied()).unwrap_or_default();
-            Arc::new(Float64Array::from_iter_values(rows.iter().map(value))) as ArrayRef
-        }));
+
+    /// The columns of some rows, in the same order.
+    pub fn of(&self, rows: &[Crossing]) -> Vec<ArrayRef> {
+        let mut all = vec![column(rows.iter().map(|row| row.header.into()))];
+        block_columns(rows, self.drop, &mut all);
+        if self.latents {
+            let latents: Vec<[u32; LATENTS]> =
+                rows.iter().map(|row| row.latents.unwrap_or_default().map(u32::from)).collect();
+            all.extend(transposed(&latents));
+            let code = |block: &Block| match block {
+                Block::Autoencoder(converted) => converted.sum_code,
+                _ => 0,
+            };
+            let words = rows.iter().map(|row| word(&row.latents.unwrap_or_default(), code(&row.block)));
+            all.push(Arc::new(StringArray::from_iter_values(words)));
+        }
+        if self.frames {
+            frame_columns(rows, &mut all);
+            if self.algorithm == Algorithm::Threshold {
+                sent_columns(rows, &mut all);
+            }
+        }
+        if self.received {
+            all.extend((0..CELLS).map(|cell| {
+                let value = |row: &Crossing| row.received.and_then(|kept| kept.get(cell).copied()).unwrap_or_default();
+                Arc::new(Float64Array::from_iter_values(rows.iter().map(value))) as ArrayRef
+            }));
+        }
+        all
     }
-    all
+}
+
+fn frame_columns(rows: &[Crossing], all: &mut Vec<ArrayRef>) {
+    let frames: Vec<Frame> = rows.iter().map(|row| row.frame.unwrap_or_default()).collect();
+    all.extend(transposed(&frames.iter().map(|frame| frame.words.map(u32::from)).collect::<Vec<_>>()));
+    let of = |value: fn(&Frame) -> u32| column(frames.iter().map(value));
+    all.extend([
+        of(|frame| frame.sent.into()),
+        of(|frame| frame.truncated[0].into()),
+        of(|frame| frame.truncated[1].into()),
+        of(|frame| frame.idle.into()),
+        of(|frame| frame.in_reset.into()),
+    ]);
 }
 
 fn column(values: impl Iterator<Item = u32>) -> ArrayRef {

@@ -15,7 +15,6 @@ use super::output::{Table, transposed};
 use super::train::WAFERS;
 use crate::autoencoder::Autoencoder;
 use crate::autoencoder::integer::IntegerEncoder;
-use crate::autoencoder::trained::prepare;
 use crate::data::read_wafers;
 use crate::emulator::autoencoder::convert;
 
@@ -89,7 +88,7 @@ impl Stage for Encode {
                     columns.extend(transposed(&codes));
                 }
                 None => {
-                    let prepared = prepare(wafers, model.arrangement());
+                    let prepared = model.prepare(wafers);
                     let all = model.encode(&prepared.images).internal_error("cannot encode")?;
                     let column = |i: usize| all.iter().skip(i).step_by(latents).copied();
                     let arrays = (0..latents).map(|i| Arc::new(Float32Array::from_iter_values(column(i))) as ArrayRef);

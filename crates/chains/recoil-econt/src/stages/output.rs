@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{Field, Schema, SchemaRef};
-use recoil_stage::StageError;
+use recoil_plot::Figure;
 use recoil_stage::error::Blame as _;
+use recoil_stage::{Run, StageError};
 use recoil_table::{Address, BatchWriter};
 
 /// A table being written.
@@ -58,4 +59,28 @@ pub fn transposed<const N: usize>(rows: &[[u32; N]]) -> impl Iterator<Item = Arr
         let column = rows.iter().map(|row| row.get(i).copied().unwrap_or_default());
         Arc::new(UInt32Array::from_iter_values(column)) as ArrayRef
     })
+}
+
+/// A table in text form: the header, then a line per row.
+pub fn table_of(header: &str, rows: impl IntoIterator<Item = String>) -> String {
+    let mut text = header.to_owned() + "\n";
+    for row in rows {
+        text += &row;
+        text.push('\n');
+    }
+    text
+}
+
+/// Writes a figure as `NAME.svg` and `NAME.png`.
+///
+/// # Errors
+/// Names that the stage has not declared, files that cannot be written.
+pub fn save(run: &Run, name: &str, figure: Figure) -> Result<(), StageError> {
+    let figure = figure.provenance(run.embedded_provenance());
+    for extension in ["svg", "png"] {
+        let file = format!("{name}.{extension}");
+        let bytes = figure.render(extension).internal_error(format!("cannot draw {file}"))?;
+        std::fs::write(run.output(&file)?, bytes).output_error(format!("cannot write {file}"))?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::{Array as _, ArrayRef, Int32Array, RecordBatch, UInt32Array};
+use arrow_array::{ArrayRef, Int32Array, RecordBatch, UInt32Array};
 use arrow_schema::Field;
 use rand::seq::SliceRandom as _;
 use recoil_stage::error::Blame as _;
@@ -15,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use super::TABLES;
 use super::output::{Table, transposed};
 use crate::data::calq::files;
-use crate::data::columns::{CALQ, LAYER, MODULE_TYPE, SIM_ENERGY, SIM_FRACTION, WAFER_U, WAFER_V};
+use crate::data::columns::{CALQ, LAYER, WAFER_U, WAFER_V};
 use crate::data::prepare::overlaid;
-use crate::data::{CalqReader, Wafer};
-use crate::emulator::allocation::{by_pile_up, by_signal, is_full};
+use crate::data::select::Selection;
+use crate::data::{CalqReader, Wafer, WaferBatch};
+use crate::emulator::allocation::{by_pile_up, by_signal};
 use crate::error::{EcontError, Result};
 
 /// How output links are given to modules.
@@ -49,6 +50,7 @@ pub struct PrepareConfig {
     /// Keep only wafers with simulated energy.
     pub with_sim_energy: bool,
     /// Keep only wafers with more than this share of their event's simulated energy; a usual value is 0.05.
+    #[schemars(range(min = 0, max = 1))]
     pub min_sim_fraction: Option<f64>,
     /// Shuffle the wafers.
     pub shuffle: bool,
@@ -145,7 +147,7 @@ impl Stage for Prepare {
                     let rows = batch.charges.len().min(config.rows_per_file - taken);
                     taken += rows;
                     read += rows;
-                    let sorted = sort(config, &batch.charges, &batch.batch, rows).input_error(reading())?;
+                    let sorted = sort(config, &batch, rows).input_error(reading())?;
                     for (links, rows) in sorted {
                         let name = links.map_or_else(|| "wafers.parquet".to_owned(), name_of);
                         if let Some(parts) = all.get_mut(&name) {
@@ -207,44 +209,27 @@ impl Part {
 }
 
 /// The rows of a batch that stay, by number of links.
-fn sort(
-    config: &PrepareConfig,
-    wafers: &[Wafer],
-    batch: &Batch,
-    rows: usize,
-) -> Result<BTreeMap<Option<usize>, Vec<u32>>> {
-    let place = |name: &str| batch.scalar_as::<i32>(name);
-    let needs_place = config.allocation == Allocation::PileUp || (config.full_modules && !batch.has(MODULE_TYPE.name));
-    let places =
-        if needs_place { Some((place(LAYER.name)?, place(WAFER_U.name)?, place(WAFER_V.name)?)) } else { None };
-    let module = |row: usize| {
-        let (layer, u, v) = places.as_ref()?;
-        by_pile_up(*layer.get(row)?, *u.get(row)?, *v.get(row)?)
+fn sort(config: &PrepareConfig, wafers: &WaferBatch, rows: usize) -> Result<BTreeMap<Option<usize>, Vec<u32>>> {
+    let &PrepareConfig { full_modules, with_sim_energy, min_sim_fraction, rows_per_file, .. } = config;
+    let selection = Selection { full_modules, with_sim_energy, min_sim_fraction, rows_per_file };
+    let place = |name: &str| wafers.batch.scalar_as::<i32>(name);
+    let places = match config.allocation {
+        Allocation::PileUp => Some((place(LAYER.name)?, place(WAFER_U.name)?, place(WAFER_V.name)?)),
+        _ => None,
     };
-    let shapes =
-        if config.full_modules && batch.has(MODULE_TYPE.name) { Some(batch.strings(MODULE_TYPE.name)?) } else { None };
     let layers = if config.allocation == Allocation::Signal { Some(place(LAYER.name)?) } else { None };
-    let energies = if config.with_sim_energy { Some(batch.scalar_as::<f64>(SIM_ENERGY.name)?) } else { None };
-    let shares = match config.min_sim_fraction {
-        Some(least) => Some((batch.scalar_as::<f64>(SIM_FRACTION.name)?, least)),
-        None => None,
-    };
     let mut sorted: BTreeMap<Option<usize>, Vec<u32>> = BTreeMap::new();
-    for (row, wafer) in wafers.iter().enumerate().take(rows) {
-        let full = match &shapes {
-            Some(shapes) => row < shapes.len() && is_full(shapes.value(row)),
-            None => !config.full_modules || module(row).is_some_and(|module| module.is_full()),
-        };
-        let has_energy = energies.as_ref().is_none_or(|all| all.get(row).is_some_and(|&energy| energy > 0.0));
-        let has_share = shares.as_ref().is_none_or(|(all, least)| all.get(row).is_some_and(|share| share > least));
-        let has_charge = !config.drop_empty || wafer.iter().any(|&charge| charge > 0);
-        if !(full && has_energy && has_share && has_charge) {
+    for row in selection.rows(wafers, rows)? {
+        if config.drop_empty && wafers.charges.get(row).is_none_or(|wafer| wafer.iter().all(|&charge| charge == 0)) {
             continue;
         }
         let links = match config.allocation {
             Allocation::None => None,
             Allocation::Signal => layers.as_ref().and_then(|all| all.get(row)).map(|&layer| by_signal(layer)),
-            Allocation::PileUp => Some(module(row).map_or(0, |module| module.links)),
+            Allocation::PileUp => Some(places.as_ref().map_or(0, |(layer, u, v)| {
+                let at = |column: &[i32]| column.get(row).copied().unwrap_or_default();
+                by_pile_up(at(layer), at(u), at(v)).map_or(0, |module| module.links)
+            })),
         };
         sorted.entry(links).or_default().push(row as u32);
     }

@@ -25,6 +25,7 @@ struct Builder {
     tensors: Vec<TensorSpec>,
     /// Kernel and bias of each linear layer.
     weights: BTreeMap<String, (usize, usize)>,
+    norms: BTreeMap<String, BatchNorm>,
     arena: usize,
 }
 
@@ -212,21 +213,33 @@ impl Builder {
             }
             &LayerSpec::Activation(function) => (Op::Activation(function), shape.to_vec()),
             &LayerSpec::Quantise(quantiser) => (Op::Quantise(quantiser), shape.to_vec()),
-            &LayerSpec::BatchNorm { epsilon, momentum } => {
+            LayerSpec::BatchNorm { epsilon, momentum, shared_with } => {
+                let (epsilon, momentum) = (*epsilon, *momentum);
                 if !(epsilon > 0.0 && (0.0..=1.0).contains(&momentum)) {
                     return Err(NnError::layer(name, "epsilon must be above 0, momentum between 0 and 1"));
                 }
                 let channels = shape.last().copied().unwrap_or(1);
                 let size = [channels];
-                let norm = BatchNorm {
-                    channels,
-                    gamma: self.tensor(name, "gamma", &size, true, Start::Constant(1.0))?,
-                    beta: self.tensor(name, "beta", &size, true, Start::Constant(0.0))?,
-                    mean: self.tensor(name, "moving_mean", &size, false, Start::Constant(0.0))?,
-                    variance: self.tensor(name, "moving_variance", &size, false, Start::Constant(1.0))?,
-                    epsilon,
-                    momentum,
+                let norm = match shared_with {
+                    Some(other) => {
+                        let known = self.norms.get(other).filter(|norm| norm.channels == channels);
+                        let known = known.ok_or_else(|| {
+                            let what = format!("there is no normalisation '{other}' of {channels} channels before it");
+                            NnError::layer(name, what)
+                        })?;
+                        BatchNorm { epsilon, momentum, ..*known }
+                    }
+                    None => BatchNorm {
+                        channels,
+                        gamma: self.tensor(name, "gamma", &size, true, Start::Constant(1.0))?,
+                        beta: self.tensor(name, "beta", &size, true, Start::Constant(0.0))?,
+                        mean: self.tensor(name, "moving_mean", &size, false, Start::Constant(0.0))?,
+                        variance: self.tensor(name, "moving_variance", &size, false, Start::Constant(1.0))?,
+                        epsilon,
+                        momentum,
+                    },
                 };
+                self.norms.insert(name.to_owned(), norm);
                 (Op::BatchNorm(norm), shape.to_vec())
             }
             LayerSpec::Concat => {

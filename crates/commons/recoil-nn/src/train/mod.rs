@@ -32,6 +32,10 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Rule of the steps: `adam`, `adam_w`, `lamb` or `sgd` with their settings.
     pub optimiser: Optimiser,
+    /// Strength of a penalty on the squares of kernels, which pulls on them with twice this times their value; the losses
+    /// that are told do not include it.
+    #[schemars(range(min = 0))]
+    pub l2: f32,
     /// How the learning rate changes: `constant`, `step`, `exponential`, `cosine` or `plateau`.
     pub schedule: Schedule,
     /// When to stop before the last epoch.
@@ -46,6 +50,7 @@ impl Default for TrainConfig {
             epochs: 100,
             batch_size: 500,
             optimiser: Optimiser::default(),
+            l2: 0.0,
             schedule: Schedule::default(),
             early_stopping: EarlyStopping::default(),
             shuffle: true,
@@ -63,6 +68,10 @@ impl TrainConfig {
             if value == 0 {
                 return Err(NnError::Setting { key, value: "0".into(), message: "at least 1 is needed" });
             }
+        }
+        if !(self.l2 >= 0.0 && self.l2.is_finite()) {
+            let message = "it must not be negative";
+            return Err(NnError::Setting { key: "l2", value: self.l2.to_string(), message });
         }
         self.optimiser.check()?;
         self.schedule.check()
@@ -223,6 +232,7 @@ impl<'a> Trainer<'a> {
                 return Err(NnError::Diverged { epoch: epoch + 1, step: step + 1 });
             }
             total += loss * rows.len() as f64;
+            self.parts.add_penalty(self.config.l2, &self.parameters);
             self.config.optimiser.step(&mut self.parameters, self.parts.gradient(), &mut self.memory, factor);
             self.parts.update_averages(self.network, &mut self.parameters);
             self.weights.update(self.network, &self.parameters);

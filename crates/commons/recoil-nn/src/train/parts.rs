@@ -65,6 +65,19 @@ impl Parts {
         &self.gradient
     }
 
+    /// Adds the gradient of `strength` times the squares of all kernels.
+    pub(super) fn add_penalty(&mut self, strength: f32, parameters: &Parameters) {
+        if strength == 0.0 {
+            return;
+        }
+        for spec in parameters.specs.iter().filter(|spec| spec.trainable && spec.shape.len() > 1) {
+            let range = spec.range.clone();
+            for (sum, value) in self.gradient[range.clone()].iter_mut().zip(&parameters.values[range]) {
+                *sum += 2.0 * strength * value;
+            }
+        }
+    }
+
     /// Mean loss of these rows; the gradient of that mean is kept.
     pub(super) fn step(
         &mut self,

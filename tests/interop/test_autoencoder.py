@@ -33,6 +33,10 @@ MODELS = [
     ("8x8_c8_S2_conditional", []),
     ("4x4x3_c8_c4_c2_d16", []),
     ("SepConv_663", []),
+    ("Sep1_CNN_keras_v5", []),
+    ("Sep9_CNN_keras_8x8_v7", []),
+    ("Sep21_CNN_keras_SepConv_v2", []),
+    ("8x8_c8_S2_asic_wide", []),
 ]
 
 

@@ -126,6 +126,14 @@ fn the_chip_encodes_what_the_model_encodes() {
         assert_eq!(word("FRAMEQ_0") >> 11, word("BX_CNT"));
         assert_eq!(word("FRAMEQ_0") >> 2 & 511, word("sum_code"));
     }
+    // without any model it is one that comes with the program
+    for (preset, links) in [("asic", "3"), ("seed", "1")] {
+        let sent = folder.path(&format!("shipped_{preset}.csv"));
+        let words = ["econt", "emulate", "--algorithm", "autoencoder", "--links", links, "--preset", preset];
+        works(&[&words[..], &["--order", "tc", "--input", &input, "-o", sent.to_str().unwrap()]].concat());
+        let sent = columns(&sent);
+        assert!(sent.contains_key("OUT_15") && sent.contains_key("FRAMEQ_25") && sent.contains_key("CALQ_47"));
+    }
     // the weight registers alone do the same
     let (model, image) = (folder.file("8x8_c8_S2_asic5"), folder.file("weights.txt"));
     works(&["econt", "export", "--model", &model, "--format", "i2c", "-o", &image]);

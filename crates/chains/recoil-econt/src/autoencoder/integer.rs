@@ -41,11 +41,12 @@ pub struct IntegerEncoder {
     arithmetic: Arithmetic,
     /// Cell of every pixel of the image with its border; [`CELLS`] for those that are always zero.
     cells: [u8; PADDED * PADDED],
-    /// Per tap (row, column) the weights of all filters in units of their step.
-    conv: [[i32; FILTERS]; 9],
+    /// Per tap (row, column) the weights of all filters in units of their step. Lists whose length compilers do not know
+    /// keep their loops whole, and what is inside of them in vectors.
+    conv: Vec<[i32; FILTERS]>,
     conv_bias: [i32; FILTERS],
     /// Per feature the weights to all latent numbers.
-    dense: Box<[[i32; LATENTS]; FEATURES]>,
+    dense: Vec<[i32; LATENTS]>,
     dense_bias: [i32; LATENTS],
     /// Binary places of inputs, of the weights of both layers, and of activations.
     input_places: u32,
@@ -199,10 +200,9 @@ impl IntegerEncoder {
         }
         let mut rest = weights.iter().copied();
         let mut next = || rest.next().unwrap_or_default();
-        let conv = std::array::from_fn(|_| std::array::from_fn(|_| next()));
+        let conv = (0..9).map(|_| std::array::from_fn(|_| next())).collect();
         let conv_bias = std::array::from_fn(|_| next());
-        let mut dense = Box::new([[0; LATENTS]; FEATURES]);
-        dense.as_flattened_mut().iter_mut().for_each(|weight| *weight = next());
+        let dense = (0..FEATURES).map(|_| std::array::from_fn(|_| next())).collect();
         let dense_bias = std::array::from_fn(|_| next());
         let arrangement = Arrangement::of(image);
         let mut cells = [CELLS as u8; PADDED * PADDED];
@@ -245,13 +245,13 @@ impl IntegerEncoder {
         let shift = (self.input_places + self.conv_places) as i32 - self.activation_places as i32;
         for (position, features) in features.chunks_exact_mut(FILTERS).enumerate() {
             let first = 2 * PADDED * (position / SIDE) + 2 * (position % SIDE);
-            let patch: [&Lanes; 9] = std::array::from_fn(|tap| {
+            let patch: [Lanes; 9] = std::array::from_fn(|tap| {
                 let cell = self.cells[first + PADDED * (tap / 3) + tap % 3];
-                &inputs[usize::from(cell).min(CELLS)]
+                inputs[usize::from(cell).min(CELLS)]
             });
             for part in 0..FILTERS / PART {
                 let mut sums: [Lanes; PART] = std::array::from_fn(|i| [start[part * PART + i]; LANES]);
-                for (input, weights) in patch.iter().zip(&self.conv) {
+                for (input, weights) in patch.iter().zip(self.conv.iter()) {
                     multiply(&mut sums, input, &weights[part * PART..][..PART]);
                 }
                 for (feature, sums) in features[part * PART..].iter_mut().zip(sums) {

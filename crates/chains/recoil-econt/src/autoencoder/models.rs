@@ -48,6 +48,9 @@ pub struct ModelConfig {
     pub pool: Vec<bool>,
     /// Units of the dense layers between convolutions and latent numbers.
     pub dense: Vec<usize>,
+    /// Units of further dense layers at the start of the decoder, which runs behind the links and may be larger than the
+    /// encoder.
+    pub decoder: Vec<usize>,
     /// Latent numbers.
     #[schemars(range(min = 1, max = 4096))]
     pub latent: usize,
@@ -111,6 +114,7 @@ impl Default for ModelConfig {
             stride: 2,
             pool: Vec::new(),
             dense: Vec::new(),
+            decoder: Vec::new(),
             latent: 16,
             per_channel: false,
             own_kernels: false,
@@ -333,6 +337,9 @@ impl ModelConfig {
             for (index, units) in [24, 64].into_iter().enumerate() {
                 decoder.push(&format!("dec_dense_{index}"), dense(units));
             }
+        }
+        for (index, &units) in self.decoder.iter().enumerate() {
+            decoder.push(&format!("dec_wide_{index}"), dense(units));
         }
         for (index, &units) in self.dense.iter().rev().enumerate() {
             decoder.push(&format!("dec_dense_{index}"), dense(units));

@@ -58,7 +58,8 @@ pub struct TrainKeys {
     pub links: LinkList,
     /// Number formats of the encoder; null, as the model has it.
     pub arithmetic: Option<Arithmetic>,
-    /// Where the bias of the last layer starts; null, as the model has it (-4 learns several times faster than 0).
+    /// Where the bias of the last layer starts; null, as the model has it: -4, which learns several times faster than 0, the
+    /// start of the reference.
     pub output_bias: Option<f32>,
     /// Another network in place of the model's.
     pub network: Option<ModelConfig>,

@@ -5,7 +5,7 @@ use crate::{options, print};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use recoil_stage::config::{FlagValue, Given, flow, keys};
 use recoil_stage::progress::Level;
-use recoil_stage::{AnyStage, Description, InputRole, OutputKind, Prepared, Request, StageError};
+use recoil_stage::{AnyStage, Description, InputRole, OutputKind, Prepared, Report, Request, StageError};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -143,7 +143,7 @@ pub(crate) fn run(stage: &dyn AnyStage, matches: &ArgMatches, context: &Context<
     let as_json = matches.get_flag("json");
     let prepared = stage.prepare(&request)?;
     if matches.get_flag("dry-run") {
-        return show_plan(&prepared, as_json).map(|()| 0);
+        return show_plan(&prepared, stage.predict(&prepared)?, as_json).map(|()| 0);
     }
     let run_options = options::run_options(matches, &context.argv)?;
     let outcome = stage.execute(&prepared, &run_options)?;
@@ -167,7 +167,7 @@ pub(crate) fn run(stage: &dyn AnyStage, matches: &ArgMatches, context: &Context<
     Ok(outcome.exit_code())
 }
 
-fn show_plan(prepared: &Prepared, as_json: bool) -> Result<(), StageError> {
+fn show_plan(prepared: &Prepared, prediction: Option<Report>, as_json: bool) -> Result<(), StageError> {
     let inputs: Vec<_> = prepared
         .inputs
         .files()
@@ -178,7 +178,7 @@ fn show_plan(prepared: &Prepared, as_json: bool) -> Result<(), StageError> {
         .output_paths()
         .map(|path| json!({"file": path.display().to_string(), "exists": path.exists()}))
         .collect();
-    let all = json!({
+    let mut all = json!({
         "stage": prepared.stage,
         "inputs": inputs,
         "outputs": outputs,
@@ -187,6 +187,9 @@ fn show_plan(prepared: &Prepared, as_json: bool) -> Result<(), StageError> {
         "command": prepared.command_line,
     });
     if as_json {
+        if let (Some(all), Some(prediction)) = (all.as_object_mut(), &prediction) {
+            all.insert("prediction".into(), prediction.to_json());
+        }
         return print::json(&all);
     }
     let mut text = String::new();
@@ -205,6 +208,9 @@ fn show_plan(prepared: &Prepared, as_json: bool) -> Result<(), StageError> {
                 let _ = writeln!(text, "{name}: {}", flow(other));
             }
         }
+    }
+    if let Some(prediction) = prediction {
+        let _ = write!(text, "\n{}", prediction.to_text());
     }
     print::data(&text)
 }

@@ -17,8 +17,17 @@
 // units stand in brackets, as in [GeV]
 #![allow(rustdoc::broken_intra_doc_links)]
 
+pub mod batches;
 pub mod data;
 pub mod error;
+pub mod features;
+pub mod figures;
+pub mod grid;
+pub mod scaling;
+pub mod shuffle;
+pub mod simulate;
+pub mod spectrum;
 pub mod stages;
+pub mod validation;
 
 pub use error::{Result, TauError};

@@ -135,6 +135,14 @@ pub trait Stage: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What the result will be, as far as it can be told without doing the work; shown by a dry run. May read inputs.
+    ///
+    /// # Errors
+    /// Whatever would prevent the result.
+    fn predict(&self, _config: &Self::Config, _inputs: &Inputs) -> Result<Option<Report>, StageError> {
+        Ok(None)
+    }
+
     /// Does the work. Runs inside a thread pool of the wanted size.
     ///
     /// # Errors
@@ -158,6 +166,11 @@ pub trait AnyStage: Send + Sync {
     /// # Errors
     /// Wrong words or configuration.
     fn prepare(&self, request: &Request) -> Result<Prepared, StageError>;
+    /// What the result will be; as [`Stage::predict`].
+    ///
+    /// # Errors
+    /// Whatever would prevent the result.
+    fn predict(&self, prepared: &Prepared) -> Result<Option<Report>, StageError>;
     /// Runs what was prepared.
     ///
     /// # Errors
@@ -187,6 +200,12 @@ impl<S: Stage> AnyStage for S {
             OutputKind::File { .. } | OutputKind::Nothing => Vec::new(),
         };
         Prepared::new(&description, &self.defaults()?, value, inputs, names, request)
+    }
+
+    fn predict(&self, prepared: &Prepared) -> Result<Option<Report>, StageError> {
+        let config = config::from_json::<S::Config>(&prepared.config)
+            .map_err(|error| StageError::caused(ErrorKind::Internal, "a prepared configuration is invalid", error))?;
+        Stage::predict(self, &config, &prepared.inputs)
     }
 
     fn execute(&self, prepared: &Prepared, options: &RunOptions) -> Result<Outcome, StageError> {

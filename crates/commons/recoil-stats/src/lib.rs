@@ -28,6 +28,7 @@
 //! # Ok::<(), recoil_stats::StatsError>(())
 //! ```
 
+pub mod agreement;
 mod axis;
 mod efficiency;
 mod error;

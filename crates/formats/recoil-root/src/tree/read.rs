@@ -144,6 +144,51 @@ impl Tree {
         branches.par_iter().map(|branch| self.read_as(branch, range.clone(), order)).collect()
     }
 
+    /// Reads single entries of several branches, whose numbers `rows` rise: each basket that holds any of them is
+    /// unpacked once, and nothing else of it is decoded. In parallel over branches.
+    ///
+    /// # Errors
+    /// As [`Tree::read`]; [`Error::Range`] as well for entries that do not rise.
+    pub fn take(&self, branches: &[&Branch], rows: &[u64]) -> Result<Vec<Column>> {
+        let runs = runs(rows);
+        branches.par_iter().map(|branch| self.take_one(branch, rows, &runs)).collect()
+    }
+
+    fn take_one(&self, branch: &Branch, rows: &[u64], runs: &[Range<u64>]) -> Result<Column> {
+        let place = || Box::new(self.place(branch));
+        let unsupported = || Error::Unsupported { place: place(), type_name: branch.ty.to_string() };
+        let entries = branch.entries();
+        let falls = rows.windows(2).find(|pair| matches!(pair, [a, b] if a >= b));
+        let beyond = rows.last().filter(|last| **last >= entries).map(|last| (*last, last.saturating_add(1)));
+        if let Some((start, end)) = falls.and_then(|pair| Some((*pair.first()?, *pair.last()?))).or(beyond) {
+            return Err(Error::Range { place: place(), start, end, entries });
+        }
+        let mut column = Column::empty(&branch.ty);
+        let Content::Baskets(baskets) = &branch.content else {
+            for run in runs {
+                let part = self.read_as(branch, run.clone(), Order::OneByOne)?;
+                if !column.append(&part) {
+                    return Err(Fault::bad(0, "pages of different types").at(*place()));
+                }
+            }
+            return Ok(column);
+        };
+        let wire = baskets.wire.as_ref().ok_or_else(unsupported)?;
+        let wanted: Vec<Part> = runs.iter().flat_map(|run| parts(branch, run)).collect();
+        for same in wanted.chunk_by(|a, b| a.basket == b.basket) {
+            let Some(first) = same.first() else { continue };
+            // entries whose number another branch tells are rare: one after the other
+            if matches!(wire, Wire::Rest { .. }) {
+                same.iter().try_for_each(|part| self.read_part(branch, wire, *part, &mut column))?;
+                continue;
+            }
+            self.with_basket(branch, first.basket, |view| {
+                same.iter().try_for_each(|part| decode(wire, view, part.from, part.to, None, &mut column))
+            })?;
+        }
+        Ok(column)
+    }
+
     /// Numbers, always as many per entry: every basket decodes to its place in one allocation.
     fn read_numbers(
         &self,
@@ -240,6 +285,12 @@ impl Tree {
         }
         result
     }
+}
+
+/// Rising numbers as ranges of neighbours.
+fn runs(rows: &[u64]) -> Vec<Range<u64>> {
+    let neighbours = rows.chunk_by(|a, b| a.checked_add(1) == Some(*b));
+    neighbours.filter_map(|run| Some(*run.first()?..run.last()?.saturating_add(1))).collect()
 }
 
 /// Baskets that hold the entries `range`.

@@ -22,12 +22,20 @@ pub struct Options {
     /// there is one, as in NanoAOD, and the lengths must agree. Otherwise, and without such a column, every jagged
     /// column `X` gets a counter branch `nX` of its own (`nX_` if a column has that name).
     pub share_counters: bool,
+    /// Whether lists of numbers are branches of C++ vectors, such as `vector<float>`, instead of counted arrays.
+    pub vectors: bool,
 }
 
 impl Default for Options {
-    /// Zstandard, baskets of 256 KiB, no time, shared counters.
+    /// Zstandard, baskets of 256 KiB, no time, counted arrays with shared counters.
     fn default() -> Self {
-        Self { compression: Compression::default(), basket_bytes: 256 << 10, time: 0, share_counters: true }
+        Self {
+            compression: Compression::default(),
+            basket_bytes: 256 << 10,
+            time: 0,
+            share_counters: true,
+            vectors: false,
+        }
     }
 }
 

@@ -9,10 +9,11 @@ use crate::{Prim, Type};
 
 /// The branches that hold `columns`, each counter before the branches that it counts.
 ///
-/// With `share`, a jagged column `X_y` is counted by a declared 32-bit integer column `nX_y` or `nX` where there is
+/// With `vectors`, a jagged column of numbers is a branch of C++ vectors. Without it it is counted by another branch:
+/// with `share`, a jagged column `X_y` is counted by a declared 32-bit integer column `nX_y` or `nX` where there is
 /// one (the longest such name wins). Every other jagged column `X` gets a counter branch `nX`, or `nX_` if that name is
 /// taken.
-pub(super) fn branches(columns: &[(String, Type)], share: bool) -> Result<Vec<Branch>, WriteFault> {
+pub(super) fn branches(columns: &[(String, Type)], share: bool, vectors: bool) -> Result<Vec<Branch>, WriteFault> {
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     for (name, _) in columns {
         let reason = match bad_name(name) {
@@ -24,7 +25,8 @@ pub(super) fn branches(columns: &[(String, Type)], share: bool) -> Result<Vec<Br
             return Err(WriteFault::Name { name: name.clone(), reason });
         }
     }
-    let mut plan = Plan { columns, names: taken.iter().map(|name| (*name).to_owned()).collect(), ..Plan::default() };
+    let names = taken.iter().map(|name| (*name).to_owned()).collect();
+    let mut plan = Plan { columns, names, vectors, ..Plan::default() };
     for index in 0..columns.len() {
         plan.add_column(index, share)?;
     }
@@ -39,6 +41,8 @@ struct Plan<'a> {
     /// Branch of each column that has one by now.
     placed: BTreeMap<usize, usize>,
     branches: Vec<Branch>,
+    /// Whether lists of numbers are C++ vectors.
+    vectors: bool,
 }
 
 impl Plan<'_> {
@@ -48,22 +52,23 @@ impl Plan<'_> {
         let (Some((name, ty)), None) = (columns.get(index), self.placed.get(&index)) else {
             return Ok(self.placed.get(&index).copied().unwrap_or(0));
         };
-        let layout = match shape(ty).ok_or_else(|| WriteFault::Type { column: name.clone(), ty: ty.clone() })? {
-            Shape::Flat(prim, dims) => Layout::Flat { prim, dims },
-            Shape::Text => Layout::Text,
-            Shape::Nested(class) => Layout::Nested { class },
-            Shape::Jagged(prim, dims) => {
-                let counter = match declared_counter(name, columns).filter(|_| share) {
-                    Some(counter) => self.add_column(counter, share)?,
-                    None => self.add_counter(name, index),
-                };
-                let counter_name = self.branches.get_mut(counter).map_or_else(String::new, |branch| {
-                    branch.counts = true;
-                    branch.name.clone()
-                });
-                Layout::Jagged { prim, dims, counter, counter_name }
-            }
-        };
+        let layout =
+            match shape(ty, self.vectors).ok_or_else(|| WriteFault::Type { column: name.clone(), ty: ty.clone() })? {
+                Shape::Flat(prim, dims) => Layout::Flat { prim, dims },
+                Shape::Text => Layout::Text,
+                Shape::Nested(class) => Layout::Nested { class },
+                Shape::Jagged(prim, dims) => {
+                    let counter = match declared_counter(name, columns).filter(|_| share) {
+                        Some(counter) => self.add_column(counter, share)?,
+                        None => self.add_counter(name, index),
+                    };
+                    let counter_name = self.branches.get_mut(counter).map_or_else(String::new, |branch| {
+                        branch.counts = true;
+                        branch.name.clone()
+                    });
+                    Layout::Jagged { prim, dims, counter, counter_name }
+                }
+            };
         self.placed.insert(index, self.branches.len());
         self.branches.push(Branch::new(name.clone(), layout, Source::Column(index)));
         Ok(self.branches.len() - 1)
@@ -98,9 +103,10 @@ enum Shape {
     Nested(String),
 }
 
-fn shape(ty: &Type) -> Option<Shape> {
+fn shape(ty: &Type, vectors: bool) -> Option<Shape> {
     match ty {
         Type::Str => Some(Shape::Text),
+        Type::List(inner) if vectors && matches!(**inner, Type::Prim(_)) => vector_class(ty).map(Shape::Nested),
         Type::List(inner) => match dimensions(inner) {
             Some((prim, dims)) => Some(Shape::Jagged(prim, dims)),
             None => vector_class(ty).map(Shape::Nested),
@@ -164,7 +170,17 @@ mod tests {
 
     fn names(columns: &[(&str, Type)], share: bool) -> Vec<String> {
         let columns: Vec<_> = columns.iter().map(|(name, ty)| ((*name).to_owned(), ty.clone())).collect();
-        branches(&columns, share).unwrap().into_iter().map(|branch| branch.name).collect()
+        branches(&columns, share, false).unwrap().into_iter().map(|branch| branch.name).collect()
+    }
+
+    #[test]
+    fn vectors_need_no_counter() {
+        let columns = [("a".to_owned(), jagged()), ("b".to_owned(), Type::fixed(2, Type::Prim(Prim::I32)))];
+        let branches = branches(&columns, true, true).unwrap();
+        let layouts: Vec<_> = branches.iter().map(|branch| (branch.name.as_str(), &branch.layout)).collect();
+        assert!(
+            matches!(&layouts[..], [("a", Layout::Nested { class }), ("b", Layout::Flat { .. })] if class == "vector<float>")
+        );
     }
 
     #[test]
@@ -199,7 +215,7 @@ mod tests {
 
     #[test]
     fn refused_columns() {
-        let one = |name: &str, ty: Type| branches(&[(name.to_owned(), ty)], true).unwrap_err();
+        let one = |name: &str, ty: Type| branches(&[(name.to_owned(), ty)], true, false).unwrap_err();
         assert!(matches!(one("", Type::Str), WriteFault::Name { .. }));
         assert!(matches!(one("a[2]", Type::Str), WriteFault::Name { .. }));
         assert!(matches!(one("a", Type::fixed(3, Type::Str)), WriteFault::Type { .. }));

@@ -43,8 +43,8 @@ pub struct TreeWriter {
 impl TreeWriter {
     pub(super) fn new(sink: &Arc<Mutex<Sink>>, path: &str, title: &str, columns: Vec<(String, Type)>) -> Result<Self> {
         let mut locked = lock(sink);
-        let branches =
-            schema::branches(&columns, locked.options().share_counters).map_err(|fault| locked.refuse(path, fault))?;
+        let (share, vectors) = (locked.options().share_counters, locked.options().vectors);
+        let branches = schema::branches(&columns, share, vectors).map_err(|fault| locked.refuse(path, fault))?;
         let (directory, name) = locked.place(path)?;
         locked.open_tree(path);
         for class in branches.iter().flat_map(classes) {

@@ -1,0 +1,114 @@
+//! How scaling parameters converge, and where values lie with respect to the cuts.
+
+use recoil_plot::{Band, Color, Dash, Figure, LegendAt, Line, Marker, Panel, Points};
+use recoil_stats::quantile::{sorted, sorted_quantile};
+
+use super::labelled;
+use crate::features::Block;
+use crate::scaling::convergence::changes;
+use crate::scaling::parameters::Key;
+use crate::scaling::quantiles::suspicions;
+use crate::scaling::{Quantiles, ScalingTable};
+
+/// Relative changes of mean and width between successive snapshots, and from the first to the last.
+///
+/// One panel per block and quantity: the median of all features, the central half as a band, 5 % to 95 % as bars.
+pub fn convergence(blocks: &[Block], snapshots: &[ScalingTable], last: &ScalingTable) -> Figure {
+    let steps: Vec<(&ScalingTable, &ScalingTable)> = snapshots
+        .windows(2)
+        .filter_map(|pair| Some((pair.first()?, pair.last()?)))
+        // the whole way has a place of its own behind the last step
+        .chain(snapshots.first().map(|first| (first, last)))
+        .collect();
+    let mut panels = Vec::new();
+    for block in blocks {
+        for (quantity, mean) in [("mean", true), ("width", false)] {
+            let title = format!("Relative change of the {quantity}");
+            let mut panel = Panel::new("Snapshot (last: from first to last)", title).log_y().y_range(1e-6, 10.0);
+            panel = panel
+                .note(block.name.clone())
+                .add(Line::horizontal(0.1).color(Color::hex(0x88_8888)).dash(Dash::Dashed));
+            for (index, cone) in block.cones().iter().enumerate() {
+                let color = Color::cycle(index, 2);
+                let mut columns = [const { Vec::new() }; 6];
+                for (step, (before, after)) in steps.iter().enumerate() {
+                    let found = changes(before, after, &block.name, cone.name());
+                    let values = sorted(&if mean { found.mean } else { found.std });
+                    let at = |p: f64| sorted_quantile(&values, p).map_or(f64::NAN, |value| value.max(1e-6));
+                    let numbers = [step as f64 + 1.0, at(0.5), at(0.25), at(0.75), at(0.05), at(0.95)];
+                    columns.iter_mut().zip(numbers).for_each(|(column, value)| column.push(value));
+                }
+                let [x, middle, low, high, least, most] = &columns;
+                let down: Vec<f64> = middle.iter().zip(least).map(|(m, l)| m - l).collect();
+                let up: Vec<f64> = middle.iter().zip(most).map(|(m, h)| h - m).collect();
+                if x.len() > 1 {
+                    panel = panel.add(Band::new(x, low, high).color(color).opacity(0.2));
+                }
+                let points = Points::new(x, middle).y_errors_asym(&down, &up).no_x_errors().color(color);
+                panel = panel.add(points.label(cone.name()));
+            }
+            panels.push(panel.legend(LegendAt::TopRight));
+        }
+    }
+    let rows = blocks.len().max(1) as f64;
+    labelled(Figure::grid(2, panels).size(1100.0, 320.0 * rows), "")
+}
+
+/// Where the values of each feature lie, in its own widths around its mean, and where they are cut.
+///
+/// Features whose cut range looks wrong are red. With `only_suspicious` there are no others.
+pub fn ranges(table: &ScalingTable, quantiles: &[(Key, Vec<(String, Quantiles)>)], only_suspicious: bool) -> Figure {
+    let mut rows: Vec<(String, [f64; 2], Quantiles, bool)> = Vec::new();
+    for (key, files) in quantiles {
+        let Some((_, parameters)) = table.entries.iter().find(|(known, _)| known == key) else { continue };
+        let (Some(range), Some((_, found))) = (parameters.range(), files.first()) else { continue };
+        let Some((mean, std)) = parameters.mean.zip(parameters.std).filter(|(_, std)| *std > 0.0) else { continue };
+        if found.median.is_none() {
+            continue;
+        }
+        let is_suspicious = files.iter().any(|(_, quantiles)| !suspicions(range, quantiles).is_empty());
+        if only_suspicious && !is_suspicious {
+            continue;
+        }
+        let reduced = |value: Option<f64>| value.map(|value| (value - mean) / std);
+        let mut scaled = *found;
+        for value in [&mut scaled.median, &mut scaled.min, &mut scaled.max] {
+            *value = reduced(*value);
+        }
+        for interval in [&mut scaled.one_sigma, &mut scaled.two_sigma, &mut scaled.three_sigma, &mut scaled.five_sigma]
+        {
+            (interval.left, interval.right) = (reduced(interval.left), reduced(interval.right));
+        }
+        let name = format!("{} ({})", key.1, key.2);
+        rows.push((name, [parameters.lim_min, parameters.lim_max], scaled, is_suspicious));
+    }
+    let per_panel = 60;
+    let panels: Vec<Panel> = rows.chunks(per_panel).map(range_panel).collect();
+    let count = panels.len().max(1);
+    let panels = if panels.is_empty() { vec![Panel::new("(value - mean) / width", "")] } else { panels };
+    labelled(Figure::grid(count.min(3), panels).size(620.0 * count.min(3) as f64, 900.0 * count.div_ceil(3) as f64), "")
+}
+
+fn range_panel(rows: &[(String, [f64; 2], Quantiles, bool)]) -> Panel {
+    let bound = |value: f64| value.clamp(-12.0, 12.0);
+    let mut panel = Panel::new("(value - mean) / width", "").x_range(-12.0, 12.0).y_range(-1.0, rows.len() as f64);
+    let mut names = recoil_plot::Annotations::new().size(8.0);
+    for (index, (name, limits, quantiles, suspicious)) in rows.iter().enumerate() {
+        let y = (rows.len() - 1 - index) as f64;
+        let color = if *suspicious { Color::hex(0xc0_1f2e) } else { Color::hex(0x1f_6fb2) };
+        let one = |interval: crate::scaling::quantiles::Interval, width: f64| {
+            let ends = [interval.left, interval.right].map(|end| bound(end.unwrap_or(0.0)));
+            Line::new(&ends, &[y, y]).color(color).width(width)
+        };
+        panel = panel.add(one(quantiles.five_sigma, 0.8)).add(one(quantiles.two_sigma, 2.0));
+        panel = panel.add(one(quantiles.one_sigma, 4.0));
+        let middle = bound(quantiles.median.unwrap_or(0.0));
+        panel = panel.add(Points::new(&[middle], &[y]).color(color).size(2.0).no_x_errors());
+        let cuts: Vec<f64> = limits.iter().copied().filter(|limit| limit.is_finite()).map(bound).collect();
+        let heights = vec![y; cuts.len()];
+        panel =
+            panel.add(Points::new(&cuts, &heights).color(Color::hex(0x33_3333)).marker(Marker::Diamond).no_x_errors());
+        names = names.text(-11.8, y + 0.1, name.replace('_', r"\_"));
+    }
+    panel.add(names).legend(LegendAt::Hidden)
+}

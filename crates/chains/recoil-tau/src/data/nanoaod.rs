@@ -268,7 +268,7 @@ impl<'a> NanoImport<'a> {
             return Ok(vec![None; owners.len()]);
         }
         let index = integers_of(self.one("Tau_genPartIdx", events.clone())?);
-        let collection = |name: &str| -> Result<Option<(Vec<i64>, Vec<Vec<f32>>)>> {
+        let collection = |name: &str| -> Result<Option<Collection>> {
             let names = ["pt", "eta", "phi"].map(|column| format!("{name}_{column}"));
             if !names.iter().all(|column| self.file.has(column)) {
                 return Ok(None);
@@ -290,6 +290,9 @@ impl<'a> NanoImport<'a> {
         Ok(owners.iter().enumerate().map(of).collect())
     }
 }
+
+/// Where the objects of each event are, and the columns of all objects.
+type Collection = (Vec<i64>, Vec<Vec<f32>>);
 
 /// Whether a generated particle passes the cuts of the match.
 fn matches(generated: [f32; 3], own: [f32; 3], kind: i32) -> bool {

@@ -181,7 +181,7 @@ impl ScalingTable {
     /// What scales the enabled features of a block in a cone, in their order.
     ///
     /// # Errors
-    /// Features that the table does not have, or whose width is not above 0.
+    /// Features that the table does not have, or whose width is below 0.
     pub fn of_block(&self, block: &Block, cone: Cone) -> Result<Vec<Scaler>> {
         block.enabled().map(|feature| self.scaler(block, feature, cone)).collect()
     }
@@ -196,9 +196,11 @@ impl ScalingTable {
         };
         // a feature that the sample for scaling never had is not scaled
         let (mean, std) = parameters.mean.zip(parameters.std).unwrap_or((0.0, 1.0));
-        if std <= 0.0 {
+        if std < 0.0 {
             return Err(TauError::config(place(), format!("cannot be scaled with the width {std}")));
         }
+        // a feature that was always the same is only centred
+        let std = if std == 0.0 { 1.0 } else { std };
         Ok(Scaler {
             mean: mean as f32,
             std: std as f32,

@@ -3,6 +3,7 @@
 use rand::RngExt as _;
 use recoil_stage::seed::Rng;
 
+use super::particles::wrapped;
 use super::sample::{exponential, normal, poisson};
 
 /// Values of one object by column, in the order of [`ELECTRON_COLUMNS`] or [`MUON_COLUMNS`].
@@ -55,6 +56,7 @@ pub const ELECTRON_COLUMNS: [&str; 40] = [
 /// An electron; `genuine` ones have narrow showers and matching tracks.
 pub fn electron(pt: f64, eta: f64, phi: f64, genuine: bool, rng: &mut Rng) -> ObjectRow {
     let blur = if genuine { 1.0 } else { 2.5 };
+    let (eta, phi) = (eta + normal(0.0, 0.002 * blur, rng), wrapped(phi + normal(0.0, 0.002 * blur, rng)));
     let cosh = eta.cosh();
     let mut near = |mean: f64, width: f64| mean * normal(1.0, width * blur, rng).max(0.05);
     let energies = [near(pt, 0.1), near(pt * 0.1, 0.5), near(pt, 0.07), near(pt * 0.88, 0.1)];
@@ -126,6 +128,7 @@ pub const MUON_COLUMNS: [&str; 39] = [
 /// A muon; others than `genuine` ones leave little in the chambers.
 pub fn muon(pt: f64, eta: f64, phi: f64, genuine: bool, rng: &mut Rng) -> ObjectRow {
     let seen = if genuine { 1.0 } else { 0.25 };
+    let (eta, phi) = (eta + normal(0.0, 0.002, rng), wrapped(phi + normal(0.0, 0.002, rng)));
     let chi2 = if genuine || rng.random_bool(0.5) { normal(1.0, 0.5, rng).max(0.1) } else { -1.0 };
     let hits = if genuine { 22.0 + poisson(18.0, rng) as f64 } else { 13.0 + poisson(3.0, rng) as f64 };
     let compatible = |mean: f64, rng: &mut Rng| normal(mean, 0.12, rng).clamp(0.0, 1.0);

@@ -83,7 +83,7 @@ impl Stage for Import {
         let (mut rows, mut count) = (0, 0);
         let mut by_class = std::collections::BTreeMap::new();
         for input in &files {
-            let import = || -> Result<u64> {
+            let mut import = || -> Result<u64> {
                 let (file, is_nano) = open(config, input)?;
                 let source = Source::new(&file, is_nano, &config.disabled_branches)?;
                 let output = match &mut out {

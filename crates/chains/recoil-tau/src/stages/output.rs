@@ -71,16 +71,13 @@ pub fn text_file(run: &Run, name: &str, text: &str) -> Result<(), StageError> {
     std::fs::write(run.output(name)?, text).output_error(format!("cannot write {name}"))
 }
 
-/// Draws a figure as the outputs `name.svg` and `name.png`.
+/// Draws a figure as the output `name`, whose extension tells the format.
 ///
 /// # Errors
 /// A file that cannot be written.
 pub fn figure(run: &Run, name: &str, figure: Figure) -> Result<(), StageError> {
     let figure = figure.provenance(run.embedded_provenance());
-    for extension in ["svg", "png"] {
-        let file = format!("{name}.{extension}");
-        let bytes = figure.render(extension).internal_error(format!("cannot draw {file}"))?;
-        std::fs::write(run.output(&file)?, bytes).output_error(format!("cannot write {file}"))?;
-    }
-    Ok(())
+    let extension = name.rsplit('.').next().unwrap_or("svg");
+    let bytes = figure.render(extension).internal_error(format!("cannot draw {name}"))?;
+    std::fs::write(run.output(name)?, bytes).output_error(format!("cannot write {name}"))
 }

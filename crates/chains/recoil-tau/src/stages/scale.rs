@@ -12,8 +12,9 @@ use serde_json::{Value as Json, json};
 use super::features::{FEATURES, table_of};
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
 use super::output;
+use crate::features::Block;
 use crate::figures::scaling::{convergence, ranges};
-use crate::scaling::parameters::{Key, nested, parameters};
+use crate::scaling::parameters::{ByFeature, Key, cones_of, nested, parameters};
 use crate::scaling::pass::FileResult;
 use crate::scaling::quantiles::suspicions;
 use crate::scaling::{Parameters, Population, Quantiles, ScalingPass, ScalingTable, Sums, merge};
@@ -130,8 +131,7 @@ impl Stage for Scale {
         let snapshots = (0..files.len()).filter_map(|index| config.snapshot(index));
         names.extend(snapshots.map(|number| config.name("scaling_params", &format!("_log_{number}"))));
         if config.figures {
-            let figures = ["convergence", "ranges"].map(|name| ["svg", "png"].map(|ext| format!("{name}.{ext}")));
-            names.extend(figures.into_iter().flatten());
+            names.extend(["convergence.svg", "ranges.svg"].map(str::to_owned));
         }
         names
     }
@@ -162,12 +162,12 @@ impl Stage for Scale {
         }
         let last = parameters(&blocks, &total.sums);
         output::json(run, &config.name("scaling_params", ""), &last.to_json())?;
-        output::json(run, &config.name("quantile_params", ""), &total.quantile_json())?;
+        output::json(run, &config.name("quantile_params", ""), &total.quantile_json(&blocks))?;
         output::json(run, &config.name("scaling_sums", ""), &sums_json(&total.sums))?;
         let found = suspicious(&last, &total.quantiles);
         if config.figures {
-            output::figure(run, "convergence", convergence(&blocks, &snapshots, &last))?;
-            output::figure(run, "ranges", ranges(&last, &total.quantiles, config.only_suspicious))?;
+            output::figure(run, "convergence.svg", convergence(&blocks, &snapshots, &last))?;
+            output::figure(run, "ranges.svg", ranges(&last, &total.quantiles, config.only_suspicious))?;
         }
         if total.thinned {
             run.warn("thinned", "quantiles of large files come from a part of the values");
@@ -204,10 +204,19 @@ impl Total {
         self.thinned |= result.thinned;
     }
 
-    fn quantile_json(&self) -> Json {
-        nested(&self.quantiles, |files| {
-            Json::Object(files.iter().map(|(id, quantiles)| (id.clone(), json!(quantiles))).collect())
-        })
+    /// Quantiles in the order of the features; empty for features that are not scaled.
+    fn quantile_json(&self, blocks: &[Block]) -> Json {
+        let mut all: ByFeature<&[(String, Quantiles)]> = Vec::new();
+        for block in blocks {
+            for feature in &block.features {
+                for cone in cones_of(block, feature) {
+                    let key = (block.name.clone(), feature.name.clone(), cone.name().to_owned());
+                    let found = self.quantiles.iter().find(|(known, _)| *known == key);
+                    all.push((key, found.map_or(&[][..], |(_, list)| list)));
+                }
+            }
+        }
+        nested(&all, |files| Json::Object(files.iter().map(|(id, quantiles)| (id.clone(), json!(quantiles))).collect()))
     }
 
     fn report(&self, files: usize, suspicious: &[(Key, Vec<&'static str>)]) -> Report {

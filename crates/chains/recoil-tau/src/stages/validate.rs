@@ -168,32 +168,34 @@ fn identifiers(path: &std::path::Path) -> Result<BTreeMap<String, u64>> {
         .collect()
 }
 
-/// p-values nested by the parts of their paths.
+/// p-values nested by the parts of their paths. A quantity that has parts of its own keeps its list as `all` beside them.
 fn nested(distributions: &[Distribution], test: Test) -> Json {
     let mut root = Map::new();
     for distribution in distributions {
-        let mut place = &mut root;
-        let Some((last, above)) = distribution.path.split_last() else { continue };
-        for part in above {
-            let entry = place.entry(part.clone()).or_insert_with(|| json!({}));
-            // a quantity that has parts of its own keeps its list beside them
-            if entry.is_array() {
-                *entry = json!({ "all": entry.clone() });
-            }
-            let Json::Object(inner) = entry else { break };
-            place = inner;
-        }
-        let values = json!(distribution.p_values(test));
-        match place.get_mut(last) {
-            Some(Json::Object(inner)) => {
-                inner.insert("all".into(), values);
-            }
-            _ => {
-                place.insert(last.clone(), values);
-            }
-        }
+        insert(&mut root, &distribution.path, json!(distribution.p_values(test)));
     }
     Json::Object(root)
+}
+
+fn insert(into: &mut Map<String, Json>, path: &[String], values: Json) {
+    let Some((first, rest)) = path.split_first() else {
+        into.insert("all".to_owned(), values);
+        return;
+    };
+    let known = into.remove(first);
+    let entry = match known {
+        None if rest.is_empty() => values,
+        Some(Json::Object(mut inner)) => {
+            insert(&mut inner, rest, values);
+            Json::Object(inner)
+        }
+        other => {
+            let mut inner: Map<String, Json> = other.into_iter().map(|list| ("all".to_owned(), list)).collect();
+            insert(&mut inner, rest, values);
+            Json::Object(inner)
+        }
+    };
+    into.insert(first.clone(), entry);
 }
 
 fn histograms(path: &std::path::Path, distributions: &[Distribution]) -> recoil_root::Result<()> {

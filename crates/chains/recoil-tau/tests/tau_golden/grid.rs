@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use recoil_root::write::Compression;
@@ -27,16 +27,19 @@ fn values(prim: Prim, numbers: &[f64]) -> Values {
 fn write(path: &Path) {
     let document = json("grid_inputs.json");
     let taus = document["taus"].as_array().unwrap();
-    let names: Vec<&String> = taus[0].as_object().unwrap().keys().filter(|name| column(name).is_some()).collect();
+    let names: BTreeSet<&String> =
+        taus.iter().flat_map(|tau| tau.as_object().unwrap().keys()).filter(|name| column(name).is_some()).collect();
     let (mut definitions, mut columns) = (Vec::new(), Vec::new());
     for name in names {
         let definition = column(name).unwrap();
-        let number = |value: &Json| value.as_f64().unwrap();
+        // JSON has no number that is not finite
+        let number = |value: &Json| if value.is_null() { f64::NAN } else { value.as_f64().unwrap() };
         definitions.push((name.clone(), definition.ty()));
         columns.push(if definition.list {
             let (mut offsets, mut all) = (vec![0_i64], Vec::new());
             for tau in taus {
-                all.extend(tau[name].as_array().unwrap().iter().map(number));
+                // candidates without such objects do not have the columns
+                all.extend(tau[name].as_array().into_iter().flatten().map(number));
                 offsets.push(all.len() as i64);
             }
             Column::List { offsets, inner: Box::new(Column::Prim(values(definition.prim, &all))) }

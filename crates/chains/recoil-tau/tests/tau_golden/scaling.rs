@@ -41,7 +41,11 @@ fn compare(table: &FeatureTable) {
     let quantiles = |value: &serde_json::Value| {
         serde_json::from_value::<Quantiles>(value["0"].clone()).map_err(|error| error.to_string())
     };
-    let theirs = flattened("golden", &json("quantile_params_vmini.json"), quantiles).unwrap();
+    let theirs = flattened("golden", &json("quantile_params_vmini.json"), |value| {
+        // features that are not scaled have no quantiles
+        if value.as_object().is_some_and(|files| files.is_empty()) { Ok(None) } else { quantiles(value).map(Some) }
+    });
+    let theirs: Vec<_> = theirs.unwrap().into_iter().filter_map(|(key, found)| Some((key, found?))).collect();
     let mut mismatches = Vec::new();
     assert_eq!(theirs.len(), result.quantiles.len());
     for (key, a) in &theirs {

@@ -179,10 +179,12 @@ impl Tree {
             let Some(first) = same.first() else { continue };
             // entries whose number another branch tells are rare: one after the other
             if matches!(wire, Wire::Rest { .. }) {
-                same.iter().try_for_each(|part| self.read_part(branch, wire, *part, &mut column))?;
+                same.iter().try_for_each(|part| self.read_part(branch, wire, part, &mut column))?;
                 continue;
             }
-            self.with_basket(branch, first.basket, |view| {
+            // rows of many files are taken in turn: what is left of the basket is not worth its memory
+            let part = Part { to_the_end: true, ..*first };
+            self.with_basket(branch, &part, |view| {
                 same.iter().try_for_each(|part| decode(wire, view, part.from, part.to, None, &mut column))
             })?;
         }

@@ -1,5 +1,5 @@
 //! `recoil tau` through the command line: from generated samples to network inputs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,5 +1,6 @@
 //! The encoders and decoders that come with the program: trained on simulated wafers, in the number formats of each preset,
-//! for two to five links.
+//! for two to five links. `recoil econt train --links 2,3,4,5` made them from 50,000 wafers, first with the telescope loss,
+//! then with the exact distance; the guide of the autoencoders has the command and what they reach.
 
 use recoil_nn::{Parameters, safetensors};
 

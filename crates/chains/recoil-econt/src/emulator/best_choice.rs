@@ -77,40 +77,26 @@ impl BestChoice {
 
 /// Sorts one module; charges lose `drop` bits first.
 pub fn best_choice(charges: &[u32; CELLS], drop: u32) -> BestChoice {
-    Arch::new().dispatch(One { charges, drop })
-}
-
-/// The work of [`best_choice`], for the widest vectors that the processor has.
-struct One<'a> {
-    charges: &'a [u32; CELLS],
-    drop: u32,
-}
-
-impl WithSimd for One<'_> {
-    type Output = BestChoice;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> BestChoice {
-        // inputs behind the last one are never exchanged
-        let mut keys = [0; 2 * CELLS];
-        for (cell, (key, &charge)) in keys.iter_mut().zip(self.charges).enumerate() {
-            *key = key_of(charge, self.drop, cell);
-        }
-        for step in &NETWORK {
-            let mut exchanged = [0; CELLS];
-            let right = keys.iter().skip(step.distance);
-            for (((exchanged, &l), &r), mask) in exchanged.iter_mut().zip(&keys).zip(right).zip(&step.left) {
-                *exchanged = (l ^ r) & mask & -i32::from((l | ADDRESS) < r);
-            }
-            keys.iter_mut().zip(&exchanged).for_each(|(key, exchanged)| *key ^= exchanged);
-            keys.iter_mut().skip(step.distance).zip(&exchanged).for_each(|(key, exchanged)| *key ^= exchanged);
-        }
-        let mut sorted = BestChoice { charges: [0; CELLS], cells: [0; CELLS] };
-        for ((charge, cell), key) in sorted.charges.iter_mut().zip(&mut sorted.cells).zip(&keys) {
-            (*charge, *cell) = ((key >> ADDRESS_BITS) as u32, (key & ADDRESS) as u8);
-        }
-        sorted
+    // inputs behind the last one are never exchanged; wider vectors than the usual ones of 16 bytes would be slower, as each
+    // step reads at other places than the step before has written
+    let mut keys = [0; 2 * CELLS];
+    for (cell, (key, &charge)) in keys.iter_mut().zip(charges).enumerate() {
+        *key = key_of(charge, drop, cell);
     }
+    for step in &NETWORK {
+        let mut exchanged = [0; CELLS];
+        let right = keys.iter().skip(step.distance);
+        for (((exchanged, &l), &r), mask) in exchanged.iter_mut().zip(&keys).zip(right).zip(&step.left) {
+            *exchanged = (l ^ r) & mask & -i32::from((l | ADDRESS) < r);
+        }
+        keys.iter_mut().zip(&exchanged).for_each(|(key, exchanged)| *key ^= exchanged);
+        keys.iter_mut().skip(step.distance).zip(&exchanged).for_each(|(key, exchanged)| *key ^= exchanged);
+    }
+    let mut sorted = BestChoice { charges: [0; CELLS], cells: [0; CELLS] };
+    for ((charge, cell), key) in sorted.charges.iter_mut().zip(&mut sorted.cells).zip(&keys) {
+        (*charge, *cell) = ((key >> ADDRESS_BITS) as u32, (key & ADDRESS) as u8);
+    }
+    sorted
 }
 
 /// What is sorted: a charge above the number of its cell.

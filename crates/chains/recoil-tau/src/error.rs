@@ -69,6 +69,9 @@ pub enum TauError {
     /// A figure that cannot be drawn.
     #[error(transparent)]
     Plot(#[from] recoil_plot::PlotError),
+    /// A network that cannot be built, trained or applied.
+    #[error(transparent)]
+    Network(#[from] recoil_nn::NnError),
     /// JSON that cannot be read.
     #[error("{file}: {source}")]
     Json {

@@ -6,6 +6,8 @@
 //!
 //! * [`data`] knows the candidate tuple: its 711 columns, the files that hold it, the truth labels.
 //! * [`features`] is the one declarative table of network inputs that scaling, batches, training and export share.
+//! * [`network`] holds the convolutional network and its losses.
+//! * [`training`] goes through files of candidates and keeps trained models.
 //! * [`stages`] binds all of it to files.
 //!
 //! ```
@@ -23,11 +25,13 @@ pub mod error;
 pub mod features;
 pub mod figures;
 pub mod grid;
+pub mod network;
 pub mod scaling;
 pub mod shuffle;
 pub mod simulate;
 pub mod spectrum;
 pub mod stages;
+pub mod training;
 pub mod validation;
 
 pub use error::{Result, TauError};

@@ -1,7 +1,9 @@
 //! The chain's steps bound to files and configuration.
 
+pub mod apply;
 pub mod batches;
 pub mod bench;
+pub mod export;
 pub mod features;
 pub mod files;
 pub mod import;
@@ -11,6 +13,7 @@ pub mod scale_merge;
 pub mod shuffle_merge;
 pub mod simulate;
 pub mod spectrum;
+pub mod train;
 pub mod validate;
 
 use recoil_stage::AnyStage;
@@ -27,6 +30,9 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(scale::Scale),
         Box::new(scale_merge::ScaleMerge),
         Box::new(batches::Batches),
+        Box::new(train::Train),
+        Box::new(apply::Apply),
+        Box::new(export::Export),
         Box::new(bench::Bench),
     ]
 }

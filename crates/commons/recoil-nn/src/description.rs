@@ -109,6 +109,19 @@ pub enum LayerSpec {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shared_with: Option<String>,
     },
+    /// x above zero, below it x times a learned factor: one factor per channel of an image, one per feature otherwise.
+    Prelu,
+    /// While training some features are dropped at random; otherwise nothing happens.
+    Dropout {
+        /// Fraction of features that are dropped.
+        rate: f32,
+        /// Dropped features take the lowest value of `selu`, and mean and variance are kept (arXiv 1706.02515);
+        /// otherwise they become zero and the others grow.
+        #[serde(default)]
+        alpha: bool,
+    },
+    /// exp(x) over its sum, along the channels.
+    Softmax,
     /// Inputs one after the other along the channels.
     Concat,
     /// Sum of inputs of one shape.
@@ -172,9 +185,42 @@ pub struct WeightSpec {
     pub quantiser: Option<Quantiser>,
     /// Value at which biases start.
     pub bias_start: f32,
+    /// Distribution of the kernel at the start.
+    #[serde(skip_serializing_if = "is_default")]
+    pub start: KernelStart,
+    /// What the kernel adds to the loss while training in whole batches.
+    #[serde(skip_serializing_if = "is_default")]
+    pub penalty: Penalty,
     /// Name of an earlier layer of the same kernel shape whose kernel and bias are used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_with: Option<String>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Distribution of a kernel at the start; n counts the inputs of one output, m the outputs of one input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelStart {
+    /// Uniform within sqrt(6 / (n + m)).
+    #[default]
+    GlorotUniform,
+    /// Uniform within sqrt(6 / n).
+    HeUniform,
+    /// Normal with the variance 1 / n, cut at two standard deviations.
+    LecunNormal,
+}
+
+/// A term of the loss that keeps weights small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Penalty {
+    /// Factor of the sum of absolute values.
+    pub l1: f32,
+    /// Factor of the sum of squares.
+    pub l2: f32,
 }
 
 /// Border of a convolution.
@@ -201,6 +247,8 @@ pub enum Activation {
     Sigmoid,
     /// Hyperbolic tangent.
     Tanh,
+    /// 1.0507 x above zero, 1.7581 (exp(x) - 1) below (arXiv 1706.02515).
+    Selu,
 }
 
 impl NetworkSpec {

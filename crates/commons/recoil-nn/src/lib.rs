@@ -15,6 +15,7 @@
 //! samples alone, and sums are taken in the order of the parts: the same seed gives the same bits with any number of
 //! threads on the same kind of processor.
 
+pub mod batch;
 mod description;
 mod error;
 pub mod kernel;
@@ -31,7 +32,8 @@ pub mod safetensors;
 pub mod train;
 
 pub use description::{
-    Activation, ConvSpec, DenseSpec, InputSpec, LayerSpec, NetworkSpec, NodeSpec, Padding, WeightSpec,
+    Activation, ConvSpec, DenseSpec, InputSpec, KernelStart, LayerSpec, NetworkSpec, NodeSpec, Padding, Penalty,
+    WeightSpec,
 };
 pub use error::{NnError, Result};
 pub use network::{Cost, LayerCost, Network, TensorSpec};

@@ -13,6 +13,9 @@ pub enum Optimiser {
     Adam(Moments),
     /// Adam with the decay of weights apart from the gradient (arXiv 1711.05101).
     AdamW(Moments),
+    /// Adam that looks ahead (Dozat, "Incorporating Nesterov momentum into Adam"), with the schedule of the momentum
+    /// of Keras before version 2.11.
+    Nadam(Nesterov),
     /// Adam whose step per tensor is in proportion to the norm of the tensor (arXiv 1904.00962).
     Lamb(Moments),
     /// Steps along the gradient.
@@ -38,6 +41,28 @@ pub struct Moments {
 impl Default for Moments {
     fn default() -> Self {
         Self { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, decay: 0.0 }
+    }
+}
+
+/// Settings of `nadam`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nesterov {
+    /// Learning rate.
+    pub rate: f32,
+    /// Memory of the gradient.
+    pub beta1: f32,
+    /// Memory of its square.
+    pub beta2: f32,
+    /// Added to the root of the square.
+    pub epsilon: f32,
+    /// Speed at which the momentum grows from half of `beta1` to all of it.
+    pub schedule_decay: f32,
+}
+
+impl Default for Nesterov {
+    fn default() -> Self {
+        Self { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, schedule_decay: 0.004 }
     }
 }
 
@@ -84,6 +109,7 @@ impl Optimiser {
     pub fn rate(&self) -> f32 {
         match self {
             Self::Adam(m) | Self::AdamW(m) | Self::Lamb(m) => m.rate,
+            Self::Nadam(m) => m.rate,
             Self::Sgd(m) => m.rate,
         }
     }
@@ -106,6 +132,12 @@ impl Optimiser {
                 within("epsilon", m.epsilon, m.epsilon > 0.0, "it must be above 0")?;
                 within("decay", m.decay, m.decay >= 0.0, "it must not be negative")
             }
+            Self::Nadam(m) => {
+                within("beta1", m.beta1, (0.0..1.0).contains(&m.beta1), "it must be from 0 to below 1")?;
+                within("beta2", m.beta2, (0.0..1.0).contains(&m.beta2), "it must be from 0 to below 1")?;
+                within("epsilon", m.epsilon, m.epsilon > 0.0, "it must be above 0")?;
+                within("schedule_decay", m.schedule_decay, m.schedule_decay >= 0.0, "it must not be negative")
+            }
             Self::Sgd(m) => {
                 within("momentum", m.momentum, (0.0..1.0).contains(&m.momentum), "it must be from 0 to below 1")
             }
@@ -118,6 +150,7 @@ impl Optimiser {
         match self {
             Self::Adam(m) => m.adam(parameters, gradient, memory, factor, 0.0),
             Self::AdamW(m) => m.adam(parameters, gradient, memory, factor, m.decay),
+            Self::Nadam(m) => m.step(parameters, gradient, memory, factor),
             Self::Lamb(m) => m.lamb(parameters, gradient, memory, factor),
             Self::Sgd(m) => m.step(parameters, gradient, memory, factor),
         }
@@ -174,6 +207,46 @@ impl Moments {
             let trust = if own > 0.0 && step > 0.0 { own / step } else { 1.0 };
             for (value, direction) in values.iter_mut().zip(direction) {
                 *value -= self.rate * factor * trust * direction;
+            }
+        }
+    }
+}
+
+impl Nesterov {
+    /// Momentum of a step, from 1.
+    fn momentum(&self, step: u64) -> f64 {
+        f64::from(self.beta1) * (1.0 - 0.5 * 0.96_f64.powf(f64::from(self.schedule_decay) * step as f64))
+    }
+
+    /// Product of the momenta of all steps so far; it falls below the precision of numbers soon.
+    fn product(&self, steps: u64) -> f64 {
+        let mut product = 1.0;
+        for step in 1..=steps {
+            product *= self.momentum(step);
+            if product < 1e-12 {
+                return 0.0;
+            }
+        }
+        product
+    }
+
+    fn step(&self, parameters: &mut Parameters, gradient: &[f32], memory: &mut Memory, factor: f32) {
+        let steps = memory.steps;
+        let (now, next) = (self.momentum(steps), self.momentum(steps + 1));
+        let product = self.product(steps);
+        let of_gradient = ((1.0 - now) / (1.0 - product)) as f32;
+        let of_first = (next / (1.0 - product * next)) as f32;
+        let of_second = (1.0 - f64::from(self.beta2).powf(steps as f64)) as f32;
+        let rate = self.rate * factor;
+        for spec in parameters.specs.iter().filter(|spec| spec.trainable) {
+            let range = spec.range.clone();
+            let moments = memory.first[range.clone()].iter_mut().zip(&mut memory.second[range.clone()]);
+            let own = parameters.values[range.clone()].iter_mut().zip(&gradient[range]);
+            for ((value, &g), (first, second)) in own.zip(moments) {
+                *first += (g - *first) * (1.0 - self.beta1);
+                *second += (g * g - *second) * (1.0 - self.beta2);
+                let ahead = of_gradient * g + of_first * *first;
+                *value -= rate * ahead / ((*second / of_second).sqrt() + self.epsilon);
             }
         }
     }

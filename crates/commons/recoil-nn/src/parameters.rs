@@ -24,12 +24,26 @@ impl Parameters {
             match tensor.start {
                 Start::Constant(value) => own.fill(value),
                 Start::Glorot { inputs, outputs } => {
-                    let limit = (6.0 / (inputs + outputs) as f64).sqrt();
-                    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                    rng.set_stream(index as u64);
+                    uniform(own, (6.0 / (inputs + outputs) as f64).sqrt(), seed, index);
+                    enlarge(own, tensor);
+                }
+                Start::He { inputs } => {
+                    uniform(own, (6.0 / inputs as f64).sqrt(), seed, index);
+                    enlarge(own, tensor);
+                }
+                Start::Lecun { inputs } => {
+                    // a normal distribution that is cut at two standard deviations has 0.8796 of the width
+                    let width = (1.0 / inputs as f64).sqrt() / 0.879_625_661_034_239_8;
+                    let mut unit = units(seed, index);
                     for value in own.iter_mut() {
-                        let unit = (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-                        *value = (limit * (2.0 * unit - 1.0)) as f32;
+                        *value = loop {
+                            // the polar method would need pairs; Box and Muller's formula takes two numbers for one
+                            let (radius, angle) = ((-2.0 * (1.0 - unit()).ln()).sqrt(), unit());
+                            let normal = radius * (std::f64::consts::TAU * angle).cos();
+                            if normal.abs() <= 2.0 {
+                                break (width * normal) as f32;
+                            }
+                        };
                     }
                     enlarge(own, tensor);
                 }
@@ -78,6 +92,30 @@ impl Parameters {
         }
         self.values[spec.range.clone()].copy_from_slice(&tensor.values);
         Ok(())
+    }
+
+    /// Keeps the tensors of layers that `frozen` names as they are while training; a batch normalisation among them
+    /// uses its moving averages.
+    pub fn freeze(&mut self, frozen: impl Fn(&str) -> bool) {
+        for spec in &mut self.specs {
+            let layer = spec.name.rsplit_once('/').map_or(spec.name.as_str(), |(layer, _)| layer);
+            spec.trainable &= !frozen(layer);
+        }
+    }
+
+    /// Takes the tensors that have the name and shape of one of the network; says which of the network's are missing.
+    ///
+    /// # Errors
+    /// A number that is not finite.
+    pub fn take(&mut self, tensors: &[Tensor]) -> Result<Vec<String>> {
+        let mut missing = Vec::new();
+        for spec in self.specs.clone() {
+            match tensors.iter().find(|tensor| tensor.name == spec.name && tensor.shape == spec.shape) {
+                Some(tensor) => self.set(tensor)?,
+                None => missing.push(spec.name),
+            }
+        }
+        Ok(missing)
     }
 
     /// The parameters of `network` out of these tensors; further tensors are left alone.
@@ -130,6 +168,20 @@ impl Parameters {
                 }
             }
         }
+    }
+}
+
+/// Numbers from 0 to below 1, of a tensor's own stream.
+fn units(seed: u64, tensor: usize) -> impl FnMut() -> f64 {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(tensor as u64);
+    move || (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+fn uniform(values: &mut [f32], limit: f64, seed: u64, tensor: usize) {
+    let mut unit = units(seed, tensor);
+    for value in values {
+        *value = (limit * (2.0 * unit() - 1.0)) as f32;
     }
 }
 

@@ -20,7 +20,7 @@ struct Layer {
     forward: Packed,
     backward: Packed,
     bias: Vec<f32>,
-    /// Of a batch normalisation: the moving averages, gamma and beta.
+    /// Of a batch normalisation: the moving averages, gamma and beta. Of a learned slope: the slopes as gamma.
     moments: Vec<Moments>,
     gamma: Vec<f32>,
 }
@@ -45,6 +45,9 @@ impl Weights {
                     layer.moments = pairs.map(|(&mean, &variance)| Moments { mean, variance }).collect();
                     layer.gamma = values(norm.gamma).to_vec();
                     layer.bias = values(norm.beta).to_vec();
+                }
+                Op::Prelu(alpha) => {
+                    layer.gamma = parameters.values.get(network.range(*alpha)).unwrap_or_default().to_vec();
                 }
                 _ => {}
             }
@@ -224,6 +227,16 @@ impl WithSimd for Forward<'_> {
                     };
                     norm::normalise(simd, x(0), y, used, [&layer.gamma, &layer.bias], norm.epsilon);
                 }
+                Op::Prelu(_) => {
+                    y.copy_from_slice(x(0));
+                    pointwise::prelu(simd, &layer.gamma, y);
+                }
+                // trainings that drop features run in whole batches
+                Op::Dropout { .. } => y.copy_from_slice(x(0)),
+                Op::Softmax(channels) => {
+                    y.copy_from_slice(x(0));
+                    pointwise::softmax(simd, *channels, y);
+                }
                 Op::Concat(channels) => {
                     let all: usize = channels.iter().sum();
                     let mut first = 0;
@@ -368,6 +381,25 @@ impl WithSimd for Backward<'_> {
                 Op::Activation(function) => {
                     let Some(gx) = target(node, 0, before, to_inputs) else { continue };
                     pointwise::activation_gradient(simd, *function, at(node.output), g);
+                    pointwise::add(simd, gx, g);
+                }
+                Op::Prelu(alpha) => {
+                    let Some(gx) = target(node, 0, before, true) else { continue };
+                    let x = node.inputs.first().map_or(&[][..], |edge| at(edge.slot));
+                    let mut unused = vec![0.0; layer.gamma.len()];
+                    let slopes = match gradient.as_deref_mut() {
+                        Some(gradient) => &mut gradient[network.range(*alpha)],
+                        None => &mut unused[..],
+                    };
+                    pointwise::prelu_gradient(&layer.gamma, x, g, gx, slopes, samples);
+                }
+                Op::Dropout { .. } => {
+                    let Some(gx) = target(node, 0, before, to_inputs) else { continue };
+                    pointwise::add(simd, gx, g);
+                }
+                Op::Softmax(channels) => {
+                    let Some(gx) = target(node, 0, before, to_inputs) else { continue };
+                    pointwise::softmax_gradient(simd, *channels, at(node.output), g);
                     pointwise::add(simd, gx, g);
                 }
                 Op::Quantise(quantiser) => {

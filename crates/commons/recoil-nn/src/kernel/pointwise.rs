@@ -68,9 +68,21 @@ pub fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(one, simd.add_f32s(one, exp(simd, simd.neg_f32s(x))))
 }
 
+/// Scale and alpha of `selu`.
+pub(crate) const SELU: [f32; 2] = [1.050_701, 1.673_263_2];
+
+/// scale x above zero, scale alpha (exp(x) - 1) below.
+#[inline(always)]
+pub(crate) fn selu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let (zero, scale) = (simd.splat_f32s(0.0), simd.splat_f32s(SELU[0]));
+    let factor = simd.splat_f32s(SELU[0] * SELU[1]);
+    let below = simd.mul_f32s(factor, simd.sub_f32s(exp(simd, x), simd.splat_f32s(1.0)));
+    simd.select_f32s(simd.greater_than_f32s(x, zero), simd.mul_f32s(scale, x), below)
+}
+
 /// Hyperbolic tangent to a few units in the last place of 1.
 #[inline(always)]
-fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let one = simd.splat_f32s(1.0);
     let two = simd.splat_f32s(2.0);
     let large = simd.sub_f32s(one, simd.div_f32s(two, simd.add_f32s(exp(simd, simd.mul_f32s(two, x)), one)));
@@ -91,6 +103,7 @@ pub(crate) fn activate<S: Simd>(simd: S, function: Activation, y: &mut [Lane]) {
         }
         Activation::Sigmoid => map(simd, y, |v| sigmoid(simd, v)),
         Activation::Tanh => map(simd, y, |v| tanh(simd, v)),
+        Activation::Selu => map(simd, y, |v| selu(simd, v)),
     }
 }
 
@@ -105,6 +118,87 @@ pub(crate) fn activation_gradient<S: Simd>(simd: S, function: Activation, y: &[L
             update(simd, g, y, |g, y| simd.mul_f32s(g, simd.mul_f32s(y, simd.sub_f32s(one, y))));
         }
         Activation::Tanh => update(simd, g, y, |g, y| simd.mul_f32s(g, simd.sub_f32s(one, simd.mul_f32s(y, y)))),
+        Activation::Selu => update(simd, g, y, |g, y| {
+            // below zero the derivative is the value plus the factor of the exponential
+            let below = simd.add_f32s(y, simd.splat_f32s(SELU[0] * SELU[1]));
+            let slope = simd.select_f32s(simd.greater_than_f32s(y, zero), simd.splat_f32s(SELU[0]), below);
+            simd.mul_f32s(g, slope)
+        }),
+    }
+}
+
+/// x above zero, slope x below; a slope for each of the last features of a position.
+#[inline(always)]
+pub(crate) fn prelu<S: Simd>(simd: S, slopes: &[f32], y: &mut [Lane]) {
+    let zero = simd.splat_f32s(0.0);
+    for y in y.chunks_exact_mut(slopes.len()) {
+        for (y, &slope) in y.iter_mut().zip(slopes) {
+            let slope = simd.splat_f32s(slope);
+            map(simd, std::slice::from_mut(y), |v| {
+                simd.select_f32s(simd.greater_than_f32s(v, zero), v, simd.mul_f32s(slope, v))
+            });
+        }
+    }
+}
+
+/// Gradients of [`prelu`]: those of the input are added to `gx`, those of the slopes over the first `samples` lanes to
+/// `slope_gradient`.
+#[inline(always)]
+pub(crate) fn prelu_gradient(
+    slopes: &[f32],
+    x: &[Lane],
+    g: &[Lane],
+    gx: &mut [Lane],
+    slope_gradient: &mut [f32],
+    samples: usize,
+) {
+    let channels = slopes.len();
+    for (index, ((x, g), gx)) in x.iter().zip(g).zip(gx).enumerate() {
+        let slope = slopes[index % channels];
+        let mut sum = 0.0;
+        for sample in 0..samples {
+            let below = x.0[sample] <= 0.0;
+            gx.0[sample] += if below { slope * g.0[sample] } else { g.0[sample] };
+            sum += if below { g.0[sample] * x.0[sample] } else { 0.0 };
+        }
+        slope_gradient[index % channels] += sum;
+    }
+}
+
+/// exp(x) over its sum, for each group of so many features.
+#[inline(always)]
+pub(crate) fn softmax<S: Simd>(simd: S, channels: usize, y: &mut [Lane]) {
+    for y in y.chunks_exact_mut(channels) {
+        let mut largest = [Lane::splat(f32::NEG_INFINITY)];
+        for y in &*y {
+            update(simd, &mut largest, std::slice::from_ref(y), |m, y| simd.max_f32s(m, y));
+        }
+        let mut sum = [Lane::ZERO];
+        for y in &mut *y {
+            update(simd, std::slice::from_mut(y), &largest, |y, m| exp(simd, simd.sub_f32s(y, m)));
+            add(simd, &mut sum, std::slice::from_ref(y));
+        }
+        for y in y {
+            update(simd, std::slice::from_mut(y), &sum, |y, sum| simd.div_f32s(y, sum));
+        }
+    }
+}
+
+/// Turns the gradient of the outputs `y` of [`softmax`] into that of its inputs.
+#[inline(always)]
+pub(crate) fn softmax_gradient<S: Simd>(simd: S, channels: usize, y: &[Lane], g: &mut [Lane]) {
+    for (y, g) in y.chunks_exact(channels).zip(g.chunks_exact_mut(channels)) {
+        let mut mean = [Lane::ZERO];
+        for (y, g) in y.iter().zip(&*g) {
+            let mut product = [*y];
+            update(simd, &mut product, std::slice::from_ref(g), |y, g| simd.mul_f32s(y, g));
+            add(simd, &mut mean, &product);
+        }
+        for (y, g) in y.iter().zip(g) {
+            let g = std::slice::from_mut(g);
+            update(simd, g, &mean, |g, mean| simd.sub_f32s(g, mean));
+            update(simd, g, std::slice::from_ref(y), |g, y| simd.mul_f32s(g, y));
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::links::{Links, same};
 use super::{BatchNorm, Edge, Feed, Geometry, Linear, Network, Node, Op, Slot, Start, TensorSpec};
-use crate::description::{Activation, ConvSpec, DenseSpec, LayerSpec, NetworkSpec, NodeSpec, Padding, WeightSpec};
+use crate::description::{
+    Activation, ConvSpec, DenseSpec, KernelStart, LayerSpec, NetworkSpec, NodeSpec, Padding, Penalty, WeightSpec,
+};
 use crate::error::{NnError, Result};
 use crate::quantise::Quantiser;
 use std::collections::BTreeMap;
@@ -110,7 +112,9 @@ impl Builder {
         };
         let first = self.tensors.last().map_or(0, |tensor| tensor.range.end);
         let range = first..first + len;
-        self.tensors.push(TensorSpec { name, shape: shape.to_vec(), trainable, quantiser: None, start, range });
+        let shape = shape.to_vec();
+        let penalty = Penalty::default();
+        self.tensors.push(TensorSpec { name, shape, trainable, quantiser: None, penalty, start, range });
         Ok(self.tensors.len() - 1)
     }
 
@@ -129,8 +133,16 @@ impl Builder {
                 pair
             }
             None => {
-                let start = Start::Glorot { inputs: taps * fans[0], outputs: taps * fans[1] };
+                let inputs = taps * fans[0];
+                let start = match spec.start {
+                    KernelStart::GlorotUniform => Start::Glorot { inputs, outputs: taps * fans[1] },
+                    KernelStart::HeUniform => Start::He { inputs },
+                    KernelStart::LecunNormal => Start::Lecun { inputs },
+                };
                 let kernel = self.tensor(layer, "kernel", shape, true, start)?;
+                if let Some(tensor) = self.tensors.get_mut(kernel) {
+                    tensor.penalty = spec.penalty;
+                }
                 (kernel, self.tensor(layer, "bias", &[outputs], true, Start::Constant(spec.bias_start))?)
             }
         };
@@ -159,7 +171,7 @@ impl Builder {
             return Err(NnError::layer(name, format!("it takes one input, not {}", inputs.len())));
         }
         let (op, shape) = self.operation(name, &spec.layer, first, rest)?;
-        let trains = matches!(op, Op::Linear(_) | Op::BatchNorm(_));
+        let trains = matches!(op, Op::Linear(_) | Op::BatchNorm(_) | Op::Prelu(_));
         let output = match op {
             Op::Reshape => first.slot,
             _ => self.slot(name, &shape)?,
@@ -242,6 +254,22 @@ impl Builder {
                 self.norms.insert(name.to_owned(), norm);
                 (Op::BatchNorm(norm), shape.to_vec())
             }
+            LayerSpec::Prelu => {
+                let size: Vec<usize> = match shape {
+                    [lead @ .., channels] if !lead.is_empty() => {
+                        vec![1; lead.len()].into_iter().chain([*channels]).collect()
+                    }
+                    flat => flat.to_vec(),
+                };
+                (Op::Prelu(self.tensor(name, "alpha", &size, true, Start::Constant(0.0))?), shape.to_vec())
+            }
+            &LayerSpec::Dropout { rate, alpha } => {
+                if !(0.0..1.0).contains(&rate) {
+                    return Err(NnError::layer(name, format!("a rate is from 0 to below 1, not {rate}")));
+                }
+                (Op::Dropout { rate, alpha }, shape.to_vec())
+            }
+            LayerSpec::Softmax => (Op::Softmax(shape.last().copied().unwrap_or(1)), shape.to_vec()),
             LayerSpec::Concat => {
                 let (lead, mut channels) = (shape.split_last().map_or(&[][..], |(_, lead)| lead), Vec::new());
                 for input in std::iter::once(first).chain(rest) {

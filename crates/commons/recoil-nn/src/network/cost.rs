@@ -45,6 +45,7 @@ pub(super) fn cost(network: &Network) -> Cost {
                     (own(&[linear.kernel, linear.bias]), (products + node.output.len) as u64)
                 }
                 Op::BatchNorm(norm) => (own(&[norm.gamma, norm.beta]), 2 * node.output.len as u64),
+                Op::Prelu(alpha) => (own(&[*alpha]), 0),
                 _ => (0, 0),
             };
             LayerCost { layer: node.name.clone(), shape: node.shape.clone(), parameters, operations }

@@ -4,7 +4,7 @@ mod build;
 pub(crate) mod cost;
 pub(crate) mod links;
 
-use crate::description::{Activation, NetworkSpec};
+use crate::description::{Activation, NetworkSpec, Penalty};
 use crate::error::{NnError, Result};
 use crate::quantise::Quantiser;
 use links::{Groups, Links};
@@ -78,6 +78,14 @@ pub(crate) enum Op {
     Activation(Activation),
     Quantise(Quantiser),
     BatchNorm(BatchNorm),
+    /// Index of the tensor of factors.
+    Prelu(usize),
+    Dropout {
+        rate: f32,
+        alpha: bool,
+    },
+    /// Channels of a position.
+    Softmax(usize),
     /// Channels of each input.
     Concat(Vec<usize>),
     Add,
@@ -143,6 +151,14 @@ pub(crate) enum Start {
         inputs: usize,
         outputs: usize,
     },
+    /// Uniform within sqrt(6 / inputs).
+    He {
+        inputs: usize,
+    },
+    /// Normal with the variance 1 / inputs, cut at two standard deviations.
+    Lecun {
+        inputs: usize,
+    },
 }
 
 /// A tensor of parameters.
@@ -157,6 +173,8 @@ pub struct TensorSpec {
     pub trainable: bool,
     /// Number format in which the network uses it.
     pub quantiser: Option<Quantiser>,
+    /// What it adds to the loss.
+    pub penalty: Penalty,
     pub(crate) start: Start,
     pub(crate) range: Range<usize>,
 }

@@ -135,6 +135,13 @@ impl Call<'_> {
             "Relu" => self.map(|v| v.max(0.0)),
             "Sigmoid" => self.map(|v| 1.0 / (1.0 + (-v).exp())),
             "Tanh" => self.map(f32::tanh),
+            "Selu" => {
+                let [gamma, alpha] = crate::kernel::pointwise::SELU;
+                let (gamma, alpha) = (self.node.float("gamma", gamma), self.node.float("alpha", alpha));
+                self.map(|v| if v > 0.0 { gamma * v } else { gamma * alpha * (v.exp() - 1.0) })
+            }
+            "PRelu" => self.pairs(|v, slope| if v > 0.0 { v } else { slope * v }),
+            "Softmax" => self.softmax(),
             "Floor" => self.map(f32::floor),
             "Round" => self.map(f32::round_ties_even),
             "Clip" => {
@@ -171,6 +178,21 @@ impl Call<'_> {
     fn map(&self, f: impl Fn(f32) -> f32) -> Outcome<Array> {
         let mut x = self.array(0)?;
         x.values.iter_mut().for_each(|value| *value = f(*value));
+        Ok(x)
+    }
+
+    fn softmax(&self) -> Outcome<Array> {
+        let mut x = self.array(0)?;
+        let (axis, last) = (self.node.int("axis", -1), x.shape.last().copied().unwrap_or(1).max(1));
+        if axis != -1 && axis + 1 != x.shape.len() as i64 {
+            return Err("only the last axis is known here".into());
+        }
+        for row in x.values.chunks_mut(last) {
+            let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            row.iter_mut().for_each(|value| *value = (*value - largest).exp());
+            let sum: f32 = row.iter().sum();
+            row.iter_mut().for_each(|value| *value /= sum);
+        }
         Ok(x)
     }
 

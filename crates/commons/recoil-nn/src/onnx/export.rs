@@ -93,6 +93,13 @@ impl Writer<'_> {
                 self.push("Mul", &[x, &factor], &scaled, Vec::new());
                 self.push("Add", &[&scaled, &offset], name, Vec::new());
             }
+            Op::Prelu(alpha) => {
+                let values = self.parameters.values.get(network.range(*alpha)).unwrap_or_default().to_vec();
+                let slope = self.constant(format!("{name}/alpha"), &[values.len()], values);
+                self.push("PRelu", &[x, &slope], name, Vec::new());
+            }
+            Op::Dropout { .. } => self.push("Identity", &[x], name, Vec::new()),
+            Op::Softmax(_) => self.push("Softmax", &[x], name, vec![("axis", Attribute::Int(-1))]),
             Op::Concat(_) => {
                 let inputs: Vec<&str> = from.iter().map(String::as_str).collect();
                 self.push("Concat", &inputs, name, vec![("axis", Attribute::Int(-1))]);
@@ -116,6 +123,7 @@ impl Writer<'_> {
             Activation::Relu => "Relu",
             Activation::Sigmoid => "Sigmoid",
             Activation::Tanh => "Tanh",
+            Activation::Selu => "Selu",
         };
         self.push(operator, &[x], name, Vec::new());
     }

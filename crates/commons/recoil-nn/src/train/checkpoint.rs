@@ -1,6 +1,6 @@
 //! Checkpoints: everything that a training needs to go on as if it had not been stopped, in one safetensors file.
 
-use super::{EpochRecord, TrainConfig, Trainer};
+use super::{EpochRecord, State, TrainConfig};
 use crate::error::{NnError, Result};
 use crate::safetensors::{self, Tensor};
 use serde::{Deserialize, Serialize};
@@ -20,12 +20,12 @@ struct Record {
     history: Vec<EpochRecord>,
 }
 
-impl Trainer<'_> {
+impl State {
     /// Writes a checkpoint; a file that is there is replaced at once, never left half-written.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn checkpoint(&self, path: &Path) -> Result<()> {
+    pub(crate) fn checkpoint(&self, path: &Path) -> Result<()> {
         let record = Record {
             config: self.config.clone(),
             seed: self.seed,
@@ -57,7 +57,7 @@ impl Trainer<'_> {
     ///
     /// # Errors
     /// A file that is damaged, or of another network, seed or settings.
-    pub fn resume(&mut self, path: &Path) -> Result<()> {
+    pub(crate) fn resume(&mut self, path: &Path) -> Result<()> {
         let file = safetensors::read(path)?;
         let text = file.metadata.get(KEY).ok_or_else(|| NnError::format(path, "it is no checkpoint of a training"))?;
         let record: Record = serde_json::from_str(text)
@@ -92,7 +92,6 @@ impl Trainer<'_> {
         }
         self.memory.steps = record.steps;
         self.history = record.history;
-        self.weights.update(self.network, &self.parameters);
         Ok(())
     }
 }

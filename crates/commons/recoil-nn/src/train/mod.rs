@@ -3,11 +3,12 @@
 mod checkpoint;
 mod parts;
 mod schedule;
+mod state;
 
 use crate::error::{NnError, Result};
 use crate::loss::Loss;
-use crate::network::Network;
-use crate::optimise::{Memory, Optimiser};
+use crate::network::{Network, Op};
+use crate::optimise::Optimiser;
 use crate::parameters::Parameters;
 use crate::pass::Weights;
 use parts::Parts;
@@ -16,7 +17,10 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Instant;
+
+pub(crate) use state::State;
 
 pub use schedule::{EarlyStopping, Schedule};
 
@@ -132,12 +136,7 @@ impl EpochRecord {
 pub struct Trainer<'a> {
     network: &'a Network,
     loss: &'a dyn Loss,
-    config: TrainConfig,
-    seed: u64,
-    parameters: Parameters,
-    memory: Memory,
-    history: Vec<EpochRecord>,
-    best: Option<Vec<f32>>,
+    state: State,
     weights: Weights,
     parts: Parts,
 }
@@ -155,43 +154,37 @@ impl<'a> Trainer<'a> {
         seed: u64,
     ) -> Result<Self> {
         config.check()?;
+        if let Some(node) = network.nodes.iter().find(|node| matches!(node.op, Op::Dropout { .. })) {
+            return Err(NnError::layer(&node.name, "networks that drop features are trained in whole batches"));
+        }
         let weights = Weights::new(network, &parameters);
         Ok(Self {
             network,
             loss,
-            config: config.clone(),
-            seed,
-            memory: Memory::new(parameters.values.len()),
-            history: Vec::new(),
-            best: None,
-            weights,
             parts: Parts::new(network, config.batch_size),
-            parameters,
+            state: State::new(config, parameters, seed),
+            weights,
         })
     }
 
     /// The parameters after the last epoch.
     pub fn parameters(&self) -> &Parameters {
-        &self.parameters
+        &self.state.parameters
     }
 
     /// The parameters to use: those of the best epoch if the settings ask for it, otherwise the last.
     pub fn result(&self) -> Parameters {
-        let mut parameters = self.parameters.clone();
-        if let Some(best) = self.best.as_ref().filter(|_| self.config.early_stopping.restore_best) {
-            parameters.values.clone_from(best);
-        }
-        parameters
+        self.state.result()
     }
 
     /// All epochs so far.
     pub fn history(&self) -> &[EpochRecord] {
-        &self.history
+        &self.state.history
     }
 
     /// Whether there is nothing left to do.
     pub fn finished(&self) -> bool {
-        self.history.len() >= self.config.epochs || self.config.early_stopping.stops(&self.history)
+        self.state.finished()
     }
 
     /// Runs epochs until the end, or until `observer` says to stop; it is told every epoch.
@@ -220,36 +213,37 @@ impl<'a> Trainer<'a> {
     pub fn epoch(&mut self, training: &Samples<'_>, validation: Option<&Samples<'_>>) -> Result<EpochRecord> {
         let start = Instant::now();
         let rows = training.rows(self.network, self.loss)?;
-        let epoch = self.history.len();
+        let epoch = self.state.history.len();
         let order = self.order(rows, epoch);
-        let steps = rows.div_ceil(self.config.batch_size);
+        let steps = rows.div_ceil(self.state.config.batch_size);
         let (mut total, mut factor) = (0.0, 1.0);
-        for (step, rows) in order.chunks(self.config.batch_size).enumerate() {
+        for (step, rows) in order.chunks(self.state.config.batch_size).enumerate() {
             let progress = epoch as f64 + step as f64 / steps as f64;
-            factor = self.config.schedule.factor(progress, self.config.epochs, &self.history);
+            factor = self.state.config.schedule.factor(progress, self.state.config.epochs, &self.state.history);
             let loss = self.parts.step(self.network, &self.weights, self.loss, training, rows);
             if !loss.is_finite() {
                 return Err(NnError::Diverged { epoch: epoch + 1, step: step + 1 });
             }
             total += loss * rows.len() as f64;
-            self.parts.add_penalty(self.config.l2, &self.parameters);
-            self.config.optimiser.step(&mut self.parameters, self.parts.gradient(), &mut self.memory, factor);
-            self.parts.update_averages(self.network, &mut self.parameters);
-            self.weights.update(self.network, &self.parameters);
+            self.parts.add_penalty(self.state.config.l2, &self.state.parameters);
+            self.state.config.optimiser.step(
+                &mut self.state.parameters,
+                self.parts.gradient(),
+                &mut self.state.memory,
+                factor,
+            );
+            self.parts.update_averages(self.network, &mut self.state.parameters);
+            self.weights.update(self.network, &self.state.parameters);
         }
         let validation = validation.map(|samples| self.evaluate(samples)).transpose()?;
         let record = EpochRecord {
             epoch: epoch + 1,
             loss: total / rows.max(1) as f64,
             validation,
-            rate: self.config.optimiser.rate() * factor,
+            rate: self.state.config.optimiser.rate() * factor,
             seconds: start.elapsed().as_secs_f64(),
         };
-        self.history.push(record.clone());
-        let stopping = &self.config.early_stopping;
-        if stopping.restore_best && stopping.best(&self.history) == Some(epoch) {
-            self.best = Some(self.parameters.values.clone());
-        }
+        self.state.record(record.clone());
         Ok(record)
     }
 
@@ -263,11 +257,30 @@ impl<'a> Trainer<'a> {
         Ok(self.parts.evaluate(self.network, &self.weights, self.loss, samples, &order))
     }
 
+    /// Writes a checkpoint; a file that is there is replaced at once, never left half-written.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn checkpoint(&self, path: &Path) -> Result<()> {
+        self.state.checkpoint(path)
+    }
+
+    /// Takes the state of a checkpoint that was written with the same network, seed and settings; only the number of
+    /// epochs and the early stopping may differ.
+    ///
+    /// # Errors
+    /// A file that is damaged, or of another network, seed or settings.
+    pub fn resume(&mut self, path: &Path) -> Result<()> {
+        self.state.resume(path)?;
+        self.weights.update(self.network, &self.state.parameters);
+        Ok(())
+    }
+
     /// The order of the samples in an epoch: a function of the seed and the epoch alone.
     fn order(&self, rows: usize, epoch: usize) -> Vec<u32> {
         let mut order: Vec<u32> = (0..rows as u32).collect();
-        if self.config.shuffle {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        if self.state.config.shuffle {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.state.seed);
             rng.set_stream(epoch as u64);
             for left in (1..order.len()).rev() {
                 let other = (u128::from(rng.next_u64()) * (left as u128 + 1)) >> 64;

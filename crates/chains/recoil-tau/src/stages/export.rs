@@ -1,0 +1,55 @@
+//! `tau export`: trained models for other programs.
+
+use std::path::Path;
+
+use recoil_nn::onnx;
+use recoil_stage::error::Blame as _;
+use recoil_stage::{Config, Description, Flag, OutputKind, Problem, Report, Run, Stage, StageError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::training::TauModel;
+
+/// Keys of `tau export`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportKeys {
+    /// Folder of a trained model.
+    pub model: String,
+}
+
+impl Config for ExportKeys {
+    fn check(&self) -> Vec<Problem> {
+        match self.model.is_empty() {
+            true => vec![Problem::new("model", "the folder of a trained model is needed")],
+            false => Vec::new(),
+        }
+    }
+}
+
+/// Exports a network.
+pub struct Export;
+
+impl Stage for Export {
+    type Config = ExportKeys;
+
+    fn description(&self) -> Description {
+        Description {
+            name: "tau export",
+            about: "Write a trained network as an ONNX model",
+            long: "The model takes dense inputs (candidates, eta, phi, features) called input_tau, input_inner_egamma and so \
+                   on, and gives main_output: the probabilities of electron, muon, tau and jet.",
+            inputs: &[],
+            output: OutputKind::File { doc: "the model", formats: &["onnx"] },
+            flags: &[Flag { name: "model", key: "model", list: false }],
+        }
+    }
+
+    fn run(&self, config: &ExportKeys, run: &Run) -> Result<Report, StageError> {
+        let model = TauModel::read(Path::new(&config.model)).input_error("cannot read the model")?;
+        let bytes = onnx::export(model.network(), model.parameters()).to_bytes();
+        std::fs::write(run.output_file()?, &bytes).output_error("cannot write the model")?;
+        Ok(Report::new().value("model", model.about().name.clone()).value("bytes", bytes.len()))
+    }
+}

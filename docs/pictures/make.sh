@@ -24,3 +24,10 @@ cp "$out"/display_default_kernel_photons_pu_0.png "$here/display.png"
   'algorithms=[best_choice, super_trigger_cell, threshold]' 'links=[2, 3, 5]' >/dev/null
 cp "$out/compared/profile_occ_EMD.png" "$here/emd.png"
 cp "$out/compared/display_best_choice_2_links.png" "$here/wafers.png"
+
+# a training for every number of links takes some minutes
+"$recoil" econt simulate -q -o "$out/calq.parquet" wafers=50000 >/dev/null
+"$recoil" econt train -q --model 8x8_c8_S2_asic --links 2,3,4,5 --input "$out/calq.parquet" -o "$out/models" \
+  training.epochs=60 'training.schedule={cosine: {warm_up: 1}}' 'refine.loss={emd: 1, telescope: 1}' \
+  'refine.training={epochs: 60, batch_size: 100, optimiser: {adam: {rate: 0.003}}, schedule: {cosine: {warm_up: 1}}}' >/dev/null
+cp "$out/models/links.png" "$here/links.png"

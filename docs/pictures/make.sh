@@ -31,3 +31,12 @@ cp "$out/compared/display_best_choice_2_links.png" "$here/wafers.png"
   training.epochs=60 'training.schedule={cosine: {warm_up: 1}}' 'refine.loss={emd: 1, telescope: 1}' \
   'refine.training={epochs: 60, batch_size: 100, optimiser: {adam: {rate: 0.003}}, schedule: {cosine: {warm_up: 1}}}' >/dev/null
 cp "$out/models/links.png" "$here/links.png"
+
+# the guide on compression, from the directory in which workflows/compression.yaml has run
+if [ -n "${COMPRESSION:-}" ]; then
+  for sample in pu0 pu200; do
+    cp "$COMPRESSION/$sample/scan_response_median.png" "$here/compression_response_$sample.png"
+    cp "$COMPRESSION/$sample/scan_resolution.png" "$here/compression_resolution_$sample.png"
+    cp "$COMPRESSION/$sample/scan_splitting.png" "$here/compression_splitting_$sample.png"
+  done
+fi

@@ -216,6 +216,32 @@ impl TriggerCellColumns {
         }
     }
 
+    /// Appends all cells of `other`. Either both know the sub-detector or neither does, unless `self` is empty.
+    pub fn append(&mut self, other: &Self) {
+        for (to, from) in [
+            (&mut self.wu, &other.wu),
+            (&mut self.wv, &other.wv),
+            (&mut self.cu, &other.cu),
+            (&mut self.cv, &other.cv),
+            (&mut self.layer, &other.layer),
+            (&mut self.subdet, &other.subdet),
+        ] {
+            to.extend_from_slice(from);
+        }
+        for (to, from) in [
+            (&mut self.pt, &other.pt),
+            (&mut self.mip_pt, &other.mip_pt),
+            (&mut self.energy, &other.energy),
+            (&mut self.x, &other.x),
+            (&mut self.y, &other.y),
+            (&mut self.z, &other.z),
+            (&mut self.eta, &other.eta),
+            (&mut self.phi, &other.phi),
+        ] {
+            to.extend_from_slice(from);
+        }
+    }
+
     /// Keeps the first `at` cells and returns the others.
     pub fn split_off(&mut self, at: usize) -> Self {
         let at = at.min(self.len());

@@ -34,6 +34,17 @@ pub enum HgcalError {
         /// What is wrong.
         source: recoil_physics::Error,
     },
+    /// Trigger cells of an event that the front end cannot take.
+    #[error("front end, event {event}: {source}")]
+    FrontEnd {
+        /// Event number.
+        event: i64,
+        /// What is wrong.
+        source: recoil_econt::EcontError,
+    },
+    /// A front end that cannot be set up.
+    #[error("front end: {0}")]
+    FrontEndSetUp(recoil_econt::EcontError),
     /// A fit of layer weights that has no answer.
     #[error("layer-weight fit: {0}")]
     LayerFit(String),

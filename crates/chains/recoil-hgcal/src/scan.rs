@@ -1,6 +1,7 @@
 //! Scans: the chain at many points of its configuration, repeating only the steps that differ.
 //!
-//! The points form a tree: those that share the histogram are under one `fill` node, those of them that share the
+//! The points form a tree: those that share the front end are under one node, those of them that share the histogram under
+//! one `fill` node, those of these that share the
 //! smoothing under one `smooth` node, and so on for the seeds, the clusters and the comparison with particles. Each event
 //! walks the tree once, so a step runs once per event and node, however many points are below it.
 
@@ -12,9 +13,10 @@ use crate::chain::{ChainConfig, endcaps};
 use crate::cluster::{
     Assignment, ClusterAlgorithm, ClusterBuffers, ClusterConfig, Clusterer, Clusters, DensityClusterer,
 };
-use crate::data::{EventBatch, GenBatch, GenParticles, TriggerCells};
+use crate::data::{EventBatch, GenBatch, GenParticles, TriggerCellColumns, TriggerCells};
 use crate::error::{HgcalError, Result};
 use crate::fill::{Binning, Endcap, FillConfig, Histogram};
+use crate::front_end::{Compression, EventOnWafers, FrontEnd, FrontEndConfig, Traffic};
 use crate::seed::plane::Plane;
 use crate::seed::{SeedConfig, SeedingSpace, Seeds, seed};
 use crate::smooth::{SmoothBuffers, SmoothConfig, Smoother};
@@ -26,6 +28,8 @@ const EVENTS_PER_TASK: usize = 16;
 /// One point of a scan.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Point {
+    /// The front end.
+    pub frontend: FrontEndConfig,
     /// The chain.
     pub chain: ChainConfig,
     /// The comparison with particles.
@@ -36,6 +40,7 @@ pub struct Point {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub struct StepCounts {
+    pub front_end: usize,
     pub fill: usize,
     pub smooth: usize,
     pub seed: usize,
@@ -44,6 +49,7 @@ pub struct StepCounts {
 
 impl std::ops::AddAssign for StepCounts {
     fn add_assign(&mut self, other: Self) {
+        self.front_end += other.front_end;
         self.fill += other.fill;
         self.smooth += other.smooth;
         self.seed += other.seed;
@@ -102,16 +108,47 @@ pub struct ScanResult {
     pub energy: Spread,
     /// Transverse-momentum response of the leading clusters, ratio minus 1.
     pub pt: Spread,
+    /// What went through the front end.
+    pub traffic: Traffic,
 }
 
 /// A scan: its points as a tree, and what they gave so far.
 #[derive(Clone, Debug)]
 pub struct Scan {
-    fills: Vec<FillNode>,
-    tallies: Vec<Tally>,
+    front_ends: Vec<FrontNode>,
+    /// Number of the front end of each point.
+    front_end_of: Vec<usize>,
     validate: Vec<ValidateConfig>,
-    counts: StepCounts,
+    done: Done,
     events: usize,
+}
+
+/// What some events gave.
+#[derive(Clone, Debug)]
+struct Done {
+    /// By point.
+    tallies: Vec<Tally>,
+    /// By front end.
+    traffic: Vec<Traffic>,
+    counts: StepCounts,
+}
+
+impl Done {
+    fn nothing(points: usize, front_ends: usize) -> Self {
+        Self {
+            tallies: vec![Tally::default(); points],
+            traffic: vec![Traffic::default(); front_ends],
+            counts: StepCounts::default(),
+        }
+    }
+}
+
+/// Points that share the cells.
+#[derive(Clone, Debug)]
+struct FrontNode {
+    config: FrontEndConfig,
+    front_end: FrontEnd,
+    fill: Vec<FillNode>,
 }
 
 /// Points that share a histogram.
@@ -173,15 +210,28 @@ impl Scan {
     /// Sorts the points into the tree.
     ///
     /// # Errors
-    /// [`HgcalError::Config`] of a point that cannot work.
+    /// [`HgcalError::Config`] of a point that cannot work; [`HgcalError::FrontEndSetUp`] of one without its model.
     pub fn new(points: &[Point]) -> Result<Self> {
-        let mut fills: Vec<FillNode> = Vec::new();
-        for (i, Point { chain, .. }) in points.iter().enumerate() {
+        let mut front_ends: Vec<FrontNode> = Vec::new();
+        let mut front_end_of = Vec::with_capacity(points.len());
+        for (i, Point { chain, frontend, .. }) in points.iter().enumerate() {
+            // without chips their settings make no difference
+            let config =
+                if frontend.algorithm == Compression::None { FrontEndConfig::default() } else { frontend.clone() };
+            let place = match front_ends.iter().position(|known| known.config == config) {
+                Some(place) => place,
+                None => {
+                    let front_end = FrontEnd::new(&config)?;
+                    front_ends.push(FrontNode { config, front_end, fill: Vec::new() });
+                    front_ends.len() - 1
+                }
+            };
+            front_end_of.push(place);
             let new = || {
                 let (config, binning) = (chain.fill.clone(), Binning::new(&chain.fill)?);
                 Ok(FillNode { config, binning, smooth: Vec::new(), density: Vec::new() })
             };
-            let fill = node(&mut fills, |known| known.config == chain.fill, new)?;
+            let fill = node(&mut front_ends[place].fill, |known| known.config == chain.fill, new)?;
             if chain.cluster.algorithm == ClusterAlgorithm::Clue {
                 add_point(&mut fill.density, &chain.cluster, i, DensityClusterer::new)?;
                 continue;
@@ -197,10 +247,10 @@ impl Scan {
             add_point(&mut seed.cluster, &chain.cluster, i, Clusterer::new)?;
         }
         Ok(Self {
-            fills,
-            tallies: vec![Tally::default(); points.len()],
+            done: Done::nothing(points.len(), front_ends.len()),
+            front_ends,
+            front_end_of,
             validate: points.iter().map(|point| point.validate.clone()).collect(),
-            counts: StepCounts::default(),
             events: 0,
         })
     }
@@ -219,13 +269,14 @@ impl Scan {
                 let number = events.event.get(i).copied().unwrap_or_default();
                 walk.event(number, &events.event_cells(i), &particles.event_particles(i))?;
             }
-            Ok((walk.tallies, walk.counts))
+            Ok(walk.done)
         };
-        let parts: Vec<Result<(Vec<Tally>, StepCounts)>> = starts.into_par_iter().map(part).collect();
+        let parts: Vec<Result<Done>> = starts.into_par_iter().map(part).collect();
         for part in parts {
-            let (tallies, counts) = part?;
-            self.tallies.iter_mut().zip(tallies).for_each(|(sum, tally)| sum.append(tally));
-            self.counts += counts;
+            let Done { tallies, traffic, counts } = part?;
+            self.done.tallies.iter_mut().zip(tallies).for_each(|(sum, tally)| sum.append(tally));
+            self.done.traffic.iter_mut().zip(traffic).for_each(|(sum, own)| *sum += own);
+            self.done.counts += counts;
         }
         self.events += events.len();
         Ok(())
@@ -234,14 +285,19 @@ impl Scan {
     /// Takes in the particles of an event without any cells.
     pub fn add_missed(&mut self, particles: &GenParticles<'_>) {
         let none = Clusters::default();
-        for (tally, config) in self.tallies.iter_mut().zip(&self.validate) {
+        for (tally, config) in self.done.tallies.iter_mut().zip(&self.validate) {
             tally.compare(config, particles, &none);
         }
     }
 
+    /// What a user should know about the front ends.
+    pub fn warnings(&self) -> Vec<String> {
+        self.front_ends.iter().filter_map(|node| node.front_end.warning()).collect()
+    }
+
     /// How often each step ran.
     pub fn counts(&self) -> StepCounts {
-        self.counts
+        self.done.counts
     }
 
     /// The points in numbers, in their order.
@@ -250,7 +306,7 @@ impl Scan {
     /// None for what [`Scan::add`] took in.
     pub fn results(&self) -> Result<Vec<ScanResult>> {
         let events = self.events as f64;
-        let one = |tally: &Tally| {
+        let one = |(tally, &front_end): (&Tally, &usize)| {
             let (found, particles) = (tally.found as f64, tally.energy.len());
             Ok(ScanResult {
                 events: self.events,
@@ -261,17 +317,18 @@ impl Scan {
                 splitting: clopper_pearson(tally.split as f64, found, ONE_SIGMA)?,
                 energy: Spread::of(&tally.energy),
                 pt: Spread::of(&tally.pt),
+                traffic: self.done.traffic.get(front_end).copied().unwrap_or_default(),
             })
         };
-        self.tallies.iter().map(one).collect()
+        self.done.tallies.iter().zip(&self.front_end_of).map(one).collect()
     }
 }
 
 /// One thread's way through the tree.
 struct Walk<'a> {
     scan: &'a Scan,
-    tallies: Vec<Tally>,
-    counts: StepCounts,
+    done: Done,
+    arrived: TriggerCellColumns,
     buffers: ClusterBuffers,
     plane: Plane,
     seeds: Seeds,
@@ -296,8 +353,8 @@ impl<'a> Walk<'a> {
     fn new(scan: &'a Scan) -> Self {
         Self {
             scan,
-            tallies: vec![Tally::default(); scan.tallies.len()],
-            counts: StepCounts::default(),
+            done: Done::nothing(scan.front_end_of.len(), scan.front_ends.len()),
+            arrived: TriggerCellColumns::default(),
             buffers: ClusterBuffers::default(),
             plane: Plane::default(),
             seeds: Seeds::default(),
@@ -310,8 +367,29 @@ impl<'a> Walk<'a> {
         if !cells.is_consistent() {
             return Err(HgcalError::ColumnLengths);
         }
-        let event = Event { number, cells, particles };
-        for fill in &self.scan.fills {
+        let mut wafers: Option<EventOnWafers<'_>> = None;
+        for (place, node) in self.scan.front_ends.iter().enumerate() {
+            if node.front_end.is_none() {
+                self.done.traffic[place] += Traffic { cells_passed: cells.len(), ..Traffic::default() };
+                self.chains(&node.fill, &Event { number, cells, particles })?;
+                continue;
+            }
+            let wafers = match &mut wafers {
+                Some(known) => known,
+                None => wafers.insert(EventOnWafers::new(number, cells)?),
+            };
+            let mut arrived = std::mem::take(&mut self.arrived);
+            self.done.traffic[place] += node.front_end.sorted_event(wafers, &mut arrived)?;
+            self.done.counts.front_end += 1;
+            self.chains(&node.fill, &Event { number, cells: &arrived.view(), particles })?;
+            self.arrived = arrived;
+        }
+        Ok(())
+    }
+
+    fn chains(&mut self, fills: &[FillNode], event: &Event<'_>) -> Result<()> {
+        let cells = event.cells;
+        for fill in fills {
             let filled: Vec<Filled> = endcaps(cells)
                 .map(|endcap| {
                     let mut histogram = Histogram::new(&fill.binning);
@@ -319,12 +397,12 @@ impl<'a> Walk<'a> {
                     Filled { endcap, histogram }
                 })
                 .collect();
-            self.counts.fill += 1;
+            self.done.counts.fill += 1;
             for node in &fill.density {
-                self.density(node, &event, &filled)?;
+                self.density(node, event, &filled)?;
             }
             for smooth in &fill.smooth {
-                self.smooth(fill, smooth, &event, &filled)?;
+                self.smooth(fill, smooth, event, &filled)?;
             }
         }
         Ok(())
@@ -339,7 +417,7 @@ impl<'a> Walk<'a> {
             let excluded = histogram.excluded();
             node.clusterer.cluster(event.number, event.cells, *endcap, excluded, seeds, clusters, assignment)?;
         }
-        self.counts.cluster += 1;
+        self.done.counts.cluster += 1;
         self.tally(&node.points, event);
         Ok(())
     }
@@ -353,7 +431,7 @@ impl<'a> Walk<'a> {
                 buffers
             })
             .collect();
-        self.counts.smooth += 1;
+        self.done.counts.smooth += 1;
         let mut bins = Vec::new();
         for SeedNode { config, cluster } in &node.seed {
             self.seeds.clear();
@@ -367,7 +445,7 @@ impl<'a> Walk<'a> {
                 }
                 ends.push(self.seeds.len());
             }
-            self.counts.seed += 1;
+            self.done.counts.seed += 1;
             for node in cluster {
                 self.around_seeds(node, event, filled, &ends)?;
             }
@@ -398,14 +476,14 @@ impl<'a> Walk<'a> {
                 &mut self.assignment,
             )?;
         }
-        self.counts.cluster += 1;
+        self.done.counts.cluster += 1;
         self.tally(&node.points, event);
         Ok(())
     }
 
     fn tally(&mut self, points: &[usize], event: &Event<'_>) {
         for &point in points {
-            let tally = &mut self.tallies[point];
+            let tally = &mut self.done.tallies[point];
             tally.seeds += self.seeds.len();
             tally.clusters += self.clusters.len();
             tally.compare(&self.scan.validate[point], event.particles, &self.clusters);

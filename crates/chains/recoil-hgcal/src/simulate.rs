@@ -90,29 +90,7 @@ impl SimulatedBatch {
         let (cells, particles) = (self.cells.cells.len(), self.particles.particles.len());
         self.cells.event.extend(other.cells.event);
         self.cells.offsets.extend(other.cells.offsets.iter().skip(1).map(|offset| offset + cells));
-        let (to, from) = (&mut self.cells.cells, other.cells.cells);
-        for (to, from) in [
-            (&mut to.wu, from.wu),
-            (&mut to.wv, from.wv),
-            (&mut to.cu, from.cu),
-            (&mut to.cv, from.cv),
-            (&mut to.layer, from.layer),
-            (&mut to.subdet, from.subdet),
-        ] {
-            to.extend(from);
-        }
-        for (to, from) in [
-            (&mut to.pt, from.pt),
-            (&mut to.mip_pt, from.mip_pt),
-            (&mut to.energy, from.energy),
-            (&mut to.x, from.x),
-            (&mut to.y, from.y),
-            (&mut to.z, from.z),
-            (&mut to.eta, from.eta),
-            (&mut to.phi, from.phi),
-        ] {
-            to.extend(from);
-        }
+        self.cells.cells.append(&other.cells.cells);
         self.cell_sim_energy.extend(other.cell_sim_energy);
         self.cell_particle.extend(other.cell_particle);
         self.particles.event.extend(other.particles.event);

@@ -1,10 +1,12 @@
 //! The chain's steps bound to files and configuration.
 
 pub mod bench;
+pub mod cell_table;
 pub mod cells;
 pub mod clue;
 pub mod coarse;
 pub mod display;
+pub mod front_end;
 pub mod geometry;
 pub mod grouped;
 pub mod optimize_phi;
@@ -35,6 +37,7 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(simulation::Simulate),
         Box::new(geometry::Geometry),
         Box::new(skim::Skim),
+        Box::new(front_end::FrontEndStage),
         Box::new(stage_one::StageOne),
         Box::new(run::RunChain),
         Box::new(steps::Fill),

@@ -168,6 +168,12 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// Effective width of a response over its median, where the values are ratios minus 1: the resolution, whatever the
+    /// scale of the energy.
+    pub fn resolution(&self) -> f64 {
+        self.effective / (1.0 + self.median)
+    }
+
     /// Of finite values; all fields are NaN when there are too few.
     pub fn of(values: &[f64]) -> Self {
         let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();

@@ -104,7 +104,7 @@ pub(crate) fn execute(
         argv: options.argv.clone(),
         reproduce: prepared.command_line.clone(),
         directory: std::env::current_dir().unwrap_or_default(),
-        input_paths: prepared.inputs.files().iter().map(|file| absolute(&file.path)).collect(),
+        input_paths: prepared.files().map(|file| absolute(&file.path)).collect(),
         outputs: Vec::new(),
         machine: Machine::this(),
         warnings,

@@ -2,7 +2,7 @@
 
 use crate::config::{Given, did_you_mean, flow};
 use crate::error::StageError;
-use crate::input::Inputs;
+use crate::input::{InputFile, Inputs};
 use crate::stage::{Description, OutputKind};
 use serde_json::Value as Json;
 use std::path::{Component, Path, PathBuf};
@@ -32,6 +32,8 @@ pub struct Prepared {
     pub config: Json,
     /// The inputs by role.
     pub inputs: Inputs,
+    /// Further files that the configuration names; their roles are the keys.
+    pub named: Vec<InputFile>,
     /// The seed.
     pub seed: u64,
     /// What `-o` names; `None` for a stage that writes nothing.
@@ -52,6 +54,7 @@ impl Prepared {
         description: &Description,
         defaults: &Json,
         config: Json,
+        named: Vec<(String, PathBuf)>,
         inputs: Inputs,
         names: Vec<String>,
         request: &Request,
@@ -70,7 +73,24 @@ impl Prepared {
         differing(defaults, &config, "", &mut words);
         let command_line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let output = request.output.clone();
-        Ok(Self { stage: description.name, config, inputs, seed, output, directory, outputs, words, command_line })
+        let named = named.into_iter().map(|(role, path)| InputFile { role, path, part: None }).collect();
+        Ok(Self {
+            stage: description.name,
+            config,
+            inputs,
+            named,
+            seed,
+            output,
+            directory,
+            outputs,
+            words,
+            command_line,
+        })
+    }
+
+    /// All files that the run reads: its inputs, then those that the configuration names.
+    pub fn files(&self) -> impl Iterator<Item = &InputFile> {
+        self.inputs.files().iter().chain(&self.named)
     }
 
     /// The outputs with their directory.

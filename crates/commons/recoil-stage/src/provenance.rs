@@ -49,7 +49,8 @@ pub struct KeyInput {
 }
 
 impl Key {
-    /// The key of a prepared run; reads all inputs.
+    /// The key of a prepared run; reads all inputs. A file that the configuration names and that is not there is left to
+    /// the stage, which knows where such files come from.
     ///
     /// # Errors
     /// An input that cannot be read.
@@ -58,13 +59,14 @@ impl Key {
             let Content { sha256, bytes } = Content::of(&file.path)?;
             Ok(KeyInput { role: file.role.clone(), name: file.file_name(), part: file.part.clone(), sha256, bytes })
         };
+        let named = prepared.named.iter().filter(|file| file.path.exists());
         Ok(Self {
             provenance: FORMAT,
             program: "recoil".into(),
             version: VERSION.into(),
             stage: prepared.stage.into(),
             config: prepared.config.clone(),
-            inputs: prepared.inputs.files().iter().map(one).collect::<Result<_, _>>()?,
+            inputs: prepared.inputs.files().iter().chain(named).map(one).collect::<Result<_, _>>()?,
             seed: prepared.seed,
         })
     }

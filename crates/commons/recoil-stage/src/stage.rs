@@ -199,7 +199,7 @@ impl<S: Stage> AnyStage for S {
             OutputKind::Directory { .. } => self.outputs(&config, &inputs),
             OutputKind::File { .. } | OutputKind::Nothing => Vec::new(),
         };
-        Prepared::new(&description, &self.defaults()?, value, inputs, names, request)
+        Prepared::new(&description, &self.defaults()?, value, config.files(), inputs, names, request)
     }
 
     fn predict(&self, prepared: &Prepared) -> Result<Option<Report>, StageError> {

@@ -124,6 +124,29 @@ fn up_to_date_says_what_changed() {
 }
 
 #[test]
+fn files_that_the_configuration_names_are_inputs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, notes) = (dir.path().join("out"), dir.path().join("notes.txt"));
+    std::fs::write(&notes, "abc").unwrap();
+    let prepared = prepare(&out, &[&format!("notes={}", notes.display())]);
+    assert_eq!(prepared.files().map(|file| file.role.as_str()).collect::<Vec<_>>(), ["notes"]);
+    let record = Numbers.execute(&prepared, &RunOptions::default()).unwrap().record;
+    let [named] = record.key.inputs.as_slice() else { panic!("{:?}", record.key.inputs) };
+    assert_eq!((named.role.as_str(), named.name.as_str(), named.bytes), ("notes", "notes.txt", 3));
+    assert_eq!(record.input_paths, std::slice::from_ref(&notes));
+    // it is a key, not an input, on the command line
+    assert!(!record.reproduce.contains("--input") && record.reproduce.contains("notes="), "{}", record.reproduce);
+    assert!(matches!(up_to_date(&prepared).unwrap(), Freshness::UpToDate(_)));
+    std::fs::write(&notes, "abd").unwrap();
+    assert!(matches!(up_to_date(&prepared).unwrap(), Freshness::Stale(_)));
+    // one that is missing is the stage's business
+    std::fs::remove_file(&notes).unwrap();
+    assert!(matches!(up_to_date(&prepared).unwrap(), Freshness::Stale(_)));
+    let again = RunOptions { overwrite: true, ..RunOptions::default() };
+    assert_eq!(Numbers.execute(&prepared, &again).unwrap().record.key.inputs, []);
+}
+
+#[test]
 fn the_command_line_of_a_run_reproduces_it() {
     let out = std::path::Path::new("some dir/x");
     let prepared = prepare(out, &["columns=[a, \"b c\", 'true']", "fail_at=99", "squares=false"]);

@@ -22,6 +22,14 @@ pub struct Known {
     pub energy_fraction: Option<Vec<f64>>,
 }
 
+/// What a conditional decoder knows of one wafer: eta / 3.1, v / 12, u / 12, three that tell the `kind` of module (FI, FM, FO),
+/// ln(1 + `sum` of charges), (layer - 1) / 46.
+pub fn conditions_of(eta: f64, u: f64, v: f64, kind: &str, sum: f64, layer: f64) -> [f32; CONDITIONS] {
+    let is = |name: &str| f64::from(u8::from(kind == name));
+    [eta / 3.1, v / 12.0, u / 12.0, is("FI"), is("FM"), is("FO"), (1.0 + sum).ln(), (layer - 1.0) / 46.0]
+        .map(|value| value as f32)
+}
+
 /// What conditional decoders know, for a batch of wafers.
 pub fn of_batch(batch: &WaferBatch) -> Vec<[f32; CONDITIONS]> {
     let [eta, u, v, layer] =
@@ -31,10 +39,8 @@ pub fn of_batch(batch: &WaferBatch) -> Vec<[f32; CONDITIONS]> {
         let sum: u64 = wafer.iter().map(|&charge| u64::from(charge)).sum();
         let of = |column: &Option<Vec<f64>>| column.as_ref().and_then(|c| c.get(row)).copied().unwrap_or(0.0);
         let kind = kinds.map_or("", |kinds| kinds.value(row));
-        let is = |name: &str| f64::from(u8::from(kind == name));
-        let layer = if layer.is_some() { (of(&layer) - 1.0) / 46.0 } else { 0.0 };
-        [of(&eta) / 3.1, of(&v) / 12.0, of(&u) / 12.0, is("FI"), is("FM"), is("FO"), (1.0 + sum as f64).ln(), layer]
-            .map(|value| value as f32)
+        let layer = if layer.is_some() { of(&layer) } else { 1.0 };
+        conditions_of(of(&eta), of(&u), of(&v), kind, sum as f64, layer)
     };
     batch.charges.iter().enumerate().map(row).collect()
 }

@@ -109,7 +109,12 @@ impl Chip {
             (Preset::Asic, Block::BestChoice(sorted)) => largest_of(charges, sorted, self.best_choice_cells()),
             (_, Block::SuperCells(_)) if self.super_cell.cells() == 16 => by_number(&sums_of_16),
             (_, Block::SuperCells(_)) => by_number(&sums_of_4),
-            (_, Block::Repeater(_)) => *charges,
+            (Preset::Seed, Block::Repeater(_)) => *charges,
+            (Preset::Asic, Block::Repeater(_)) => {
+                let mut kept = *charges;
+                kept.iter_mut().skip(self.formatter.repeated_cells()).for_each(|charge| *charge = 0);
+                kept
+            }
             (_, Block::Autoencoder(_)) => return None,
         };
         Some(if decoded { kept.map(|charge| f64::from(through_codes(charge, drop))) } else { kept.map(f64::from) })

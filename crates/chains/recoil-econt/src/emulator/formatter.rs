@@ -141,6 +141,12 @@ impl Formatter {
         Self::padded(&bits, self.words_out())
     }
 
+    /// Cells of the repeater that the links take, in the order behind the multiplexer; all 48 need 11 links.
+    pub const fn repeated_cells(&self) -> usize {
+        let room = (32 * self.links).saturating_sub(5) / 7;
+        if room < CELLS { room } else { CELLS }
+    }
+
     /// Frame of the autoencoder: the latent numbers' kept bits, the last latent first, behind the sum.
     pub fn autoencoder(&self, header: u8, latents: &[u16; LATENTS], sum_code: u16, keep: &KeepMask) -> Frame {
         let room = (18 + 32 * self.links.saturating_sub(1)).min(146);

@@ -261,7 +261,6 @@ impl<'a> Columns<'a> {
 struct Rows {
     wafers: Vec<EventWafer>,
     entry: Vec<i64>,
-    eta: Vec<f32>,
     subdet: Vec<i32>,
     sim: Vec<f64>,
     event_sim: Vec<f64>,
@@ -283,8 +282,8 @@ impl<'a> Writer<'a> {
 
     fn add(&mut self, event: &Event) -> Result<()> {
         let [layer, wafer_u, wafer_v, cell_u, cell_v] = &event.ints;
-        let (z, mip_pt) = (&event.z, &event.mip_pt);
-        let cells = EventCells { layer, wafer_u, wafer_v, cell_u, cell_v, z, mip_pt };
+        let (z, eta, mip_pt) = (&event.z, &event.eta, &event.mip_pt);
+        let cells = EventCells { layer, wafer_u, wafer_v, cell_u, cell_v, z, eta, mip_pt };
         let sim_of = |row: u32| -> f64 {
             event.sim_energy.as_ref().and_then(|all| all.get(row as usize).copied()).map_or(0.0, f64::from)
         };
@@ -299,10 +298,8 @@ impl<'a> Writer<'a> {
             if !has_charge || !wanted(&self.config.layers, wafer.place.layer) || !wanted(&self.config.subdets, subdet) {
                 continue;
             }
-            let eta: f32 = rows().filter_map(|row| event.eta.get(row as usize)).sum();
             let at_back = if wafer.place.zside < 0 { self.config.negative_z_offset } else { 0 };
             self.rows.entry.push(event.number.wrapping_add(self.config.entry_offset).wrapping_add(at_back));
-            self.rows.eta.push(eta / rows().count().max(1) as f32);
             self.rows.subdet.push(subdet);
             self.rows.sim.push(rows().map(sim_of).sum());
             self.rows.event_sim.push(event_sim);
@@ -313,7 +310,7 @@ impl<'a> Writer<'a> {
     }
 
     fn flush(&mut self) -> std::result::Result<(), StageError> {
-        let Rows { wafers, entry, eta, subdet, sim, event_sim } = std::mem::take(&mut self.rows);
+        let Rows { wafers, entry, subdet, sim, event_sim } = std::mem::take(&mut self.rows);
         if wafers.is_empty() {
             return Ok(());
         }
@@ -350,7 +347,7 @@ impl<'a> Writer<'a> {
             int(|w| w.place.v),
             Arc::new(StringArray::from_iter_values(density)),
             Arc::new(StringArray::from_iter_values(shape)),
-            Arc::new(Float32Array::from(eta)),
+            Arc::new(Float32Array::from_iter_values(wafers.iter().map(|w| w.eta))),
         ];
         self.table.write(transposed(&charges).chain(about))
     }

@@ -100,6 +100,11 @@ impl CellReader {
         self.names.contains(&SAMPLE.name)
     }
 
+    /// Whether the cells know their sub-detector.
+    pub fn has_subdet(&self) -> bool {
+        subdet_name(&self.names).is_some()
+    }
+
     /// The next events; `None` at the end.
     ///
     /// # Errors

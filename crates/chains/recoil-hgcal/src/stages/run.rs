@@ -1,19 +1,27 @@
 //! `hgcal run`: trigger cells to seeds, clusters and the cells of the clusters.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use super::cell_table::CellTable;
 use super::cells::CellReader;
+use super::front_end::{named_files, remark, report, set_up};
 use super::output::{Table, floats, ints, longs};
 use super::{TABLES, problems};
 use crate::chain::{Chain, ChainConfig, ChainOutput};
-use crate::cluster::{Assignment, ClusterAlgorithm, Clusters};
+use crate::cluster::{Assignment, ClusterAlgorithm, ClusterConfig, Clusters};
 use crate::data::columns::{ASSIGNMENT, ASSIGNMENT_FRACTION, CLUSTERS, SEEDS, TC_INDEX, ZSIDE};
 use crate::data::{ColumnDef, EventBatch};
-use crate::seed::Seeds;
+use crate::fill::FillConfig;
+use crate::front_end::{Compression, FrontEndConfig, Traffic};
+use crate::seed::{SeedConfig, Seeds};
+use crate::smooth::SmoothConfig;
 
 impl Config for ChainConfig {
     fn check(&self) -> Vec<Problem> {
@@ -21,15 +29,63 @@ impl Config for ChainConfig {
     }
 }
 
+/// Keys of `hgcal run`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// The chips that compress the cells before; none by default.
+    pub frontend: FrontEndConfig,
+    /// The (R/z, phi) histogram.
+    pub fill: FillConfig,
+    /// Its smoothing.
+    pub smooth: SmoothConfig,
+    /// The seeds.
+    pub seed: SeedConfig,
+    /// The clusters.
+    pub cluster: ClusterConfig,
+}
+
+impl RunConfig {
+    /// What follows the front end.
+    pub fn chain(&self) -> ChainConfig {
+        ChainConfig {
+            fill: self.fill.clone(),
+            smooth: self.smooth.clone(),
+            seed: self.seed.clone(),
+            cluster: self.cluster.clone(),
+        }
+    }
+
+    /// Whether cells are compressed.
+    pub fn compresses(&self) -> bool {
+        self.frontend.algorithm != Compression::None
+    }
+}
+
+impl Config for RunConfig {
+    fn check(&self) -> Vec<Problem> {
+        let mut found = self.frontend.problems("frontend.");
+        found.extend(self.chain().check());
+        found
+    }
+
+    fn files(&self) -> Vec<(String, PathBuf)> {
+        named_files(&self.frontend)
+    }
+}
+
 /// The role of trigger cells.
 pub const CELLS: InputRole =
     InputRole::required("cells", "the trigger cells, one row per cell or one row per event", TABLES);
+
+/// The cells behind a front end.
+const ARRIVED: &str = "tcs.parquet";
 
 /// Runs the whole chain.
 pub struct RunChain;
 
 impl Stage for RunChain {
-    type Config = ChainConfig;
+    type Config = RunConfig;
 
     fn description(&self) -> Description {
         Description {
@@ -38,42 +94,64 @@ impl Stage for RunChain {
             long: "Fills the (R/z, phi) histogram of every event, smooths it, takes its maxima as seeds and attaches the \
                    trigger cells around each seed. Reads recoil's tables, the skim and the CMSSW trigger ntuple. Writes \
                    the seeds, the clusters, and the seed of every clustered cell; cells that are absent there are \
-                   unclustered. The two endcaps are processed separately, the seeds of the negative one come last.",
+                   unclustered. The two endcaps are processed separately, the seeds of the negative one come last. With \
+                   `frontend.algorithm` the cells first pass through the emulated chips of their wafers; the cells that \
+                   arrive are written too, and it is their rows that `tc_index` counts.",
             inputs: &[CELLS],
             output: OutputKind::Directory { doc: "seeds, clusters and assignment" },
             flags: &[],
         }
     }
 
-    fn outputs(&self, _config: &ChainConfig, _inputs: &Inputs) -> Vec<String> {
-        ["seeds.parquet", "clusters.parquet", "assignment.parquet"].map(str::to_owned).to_vec()
+    fn outputs(&self, config: &RunConfig, _inputs: &Inputs) -> Vec<String> {
+        let results = ["seeds.parquet", "clusters.parquet", "assignment.parquet"];
+        results.into_iter().chain(config.compresses().then_some(ARRIVED)).map(str::to_owned).collect()
     }
 
-    fn run(&self, config: &ChainConfig, run: &Run) -> Result<Report, StageError> {
-        let chain = Chain::new(config).usage_error("the configuration cannot work")?;
+    fn run(&self, config: &RunConfig, run: &Run) -> Result<Report, StageError> {
+        let chain = Chain::new(&config.chain()).usage_error("the configuration cannot work")?;
+        let front_end = set_up(&config.frontend, run)?;
         let input = run.inputs().one(CELLS.role)?.spec();
         let mut reader = CellReader::open(&input).input_error(format!("cannot read {input}"))?;
         let mut tables = ResultTables::create(run, config.cluster.algorithm, reader.has_samples())?;
+        let mut arrived = match config.compresses() {
+            true => Some(CellTable::create(&run.output(ARRIVED)?, ARRIVED, &reader)?),
+            false => None,
+        };
         let unit = if reader.is_flat() { "cells" } else { "events" };
         let progress = run.progress("clustering", unit, reader.total_rows());
-        let (mut events, mut cells, mut seedless) = (0, 0, 0);
+        let (mut events, mut cells, mut seedless, mut traffic) = (0, 0, 0, Traffic::default());
         while let Some(batch) = reader.next_events().input_error(format!("cannot read {input}"))? {
             run.check()?;
+            let read = if reader.is_flat() { batch.cells.len() } else { batch.len() } as u64;
+            cells += batch.cells.len();
+            let batch = match &mut arrived {
+                Some(table) => {
+                    let (sent, own) = front_end.send(&batch).input_error(input.clone())?;
+                    traffic += own;
+                    table.write(&sent)?;
+                    sent
+                }
+                None => batch,
+            };
             let found = chain.run(&batch).input_error(input.clone())?;
             tables.write(&batch, &found)?;
             events += batch.len();
-            cells += batch.cells.len();
             seedless += found.seed_offsets.windows(2).filter(|pair| pair[0] == pair[1]).count();
-            progress.add(if reader.is_flat() { batch.cells.len() } else { batch.len() } as u64);
+            progress.add(read);
         }
         let rows = tables.finish(&run.embedded_provenance())?;
-        Ok(Report::new()
+        let summary = Report::new()
             .value("events", events)
             .value("events_without_seeds", seedless)
             .value("trigger_cells", cells)
             .value("seeds", rows[0])
             .value("clusters", rows[1])
-            .value("assigned_cells", rows[2]))
+            .value("assigned_cells", rows[2]);
+        let Some(table) = arrived else { return Ok(summary) };
+        table.finish(&run.embedded_provenance())?;
+        remark(&traffic, &input, run);
+        Ok(report(summary, &traffic))
     }
 }
 

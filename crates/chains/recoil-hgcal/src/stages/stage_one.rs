@@ -1,18 +1,15 @@
 //! `hgcal stage1`: the truncation of the trigger cells before clustering.
 
-use std::sync::Arc;
-
-use arrow_array::{ArrayRef, Float32Array};
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 
+use super::cell_table::CellTable;
 use super::cells::CellReader;
 use super::output::{Table, floats, ints};
 use super::problems;
 use super::run::CELLS;
-use crate::data::columns::{TC_SUBDET, TCS};
+use crate::data::EventBatch;
 use crate::data::primitives::STAGE1_OCCUPANCY;
-use crate::data::{EventBatch, TriggerCellColumns};
 use crate::stage1::{LinkOccupancy, PHI_REGIONS, SECTORS, Stage1, Stage1Config};
 
 impl Config for Stage1Config {
@@ -47,7 +44,7 @@ impl Stage for StageOne {
         let stage = Stage1::new(config).usage_error("the configuration cannot work")?;
         let input = run.inputs().one(CELLS.role)?.spec();
         let mut reader = CellReader::open(&input).input_error(format!("cannot read {input}"))?;
-        let mut table: Option<Table> = None;
+        let mut table = CellTable::create(&run.output("tcs.parquet")?, "tcs.parquet", &reader)?;
         let mut links = LinkOccupancy::new(stage.rz_bins());
         let (mut before, mut after, mut endcaps) = (0, 0, 0_u64);
         while let Some(batch) = reader.next_events().input_error(format!("cannot read {input}"))? {
@@ -64,37 +61,12 @@ impl Stage for StageOne {
                 links.add(&output);
             }
             (before, after) = (before + batch.cells.len(), after + kept.cells.len());
-            let subdet = !batch.cells.subdet.is_empty();
-            let out = match &mut table {
-                Some(open) => open,
-                None => {
-                    let columns = TCS.iter().copied().chain(subdet.then_some(TC_SUBDET));
-                    table.insert(Table::create(
-                        &run.output("tcs.parquet")?,
-                        "tcs.parquet",
-                        columns,
-                        reader.has_samples(),
-                    )?)
-                }
-            };
-            out.write(&kept, &kept.offsets, cell_columns(&kept.cells, subdet))?;
+            table.write(&kept)?;
         }
-        let table = match table {
-            Some(open) => open,
-            None => Table::create(&run.output("tcs.parquet")?, "tcs.parquet", TCS.iter().copied(), false)?,
-        };
         table.finish(&run.embedded_provenance())?;
         write_occupancy(run, &stage, &links, endcaps)?;
         Ok(Report::new().value("events", links.events).value("cells_in", before).value("cells_out", after))
     }
-}
-
-/// Columns of [`TCS`] after the event, and the sub-detector if it is known.
-fn cell_columns(c: &TriggerCellColumns, subdet: bool) -> Vec<ArrayRef> {
-    let float = |values: &Vec<f32>| -> ArrayRef { Arc::new(Float32Array::from(values.clone())) };
-    let integers = [&c.wu, &c.wv, &c.cu, &c.cv, &c.layer].map(|v| ints(v.iter().copied()));
-    let numbers = [&c.pt, &c.mip_pt, &c.energy, &c.x, &c.y, &c.z, &c.eta, &c.phi].map(float);
-    integers.into_iter().chain(numbers).chain(subdet.then(|| ints(c.subdet.iter().copied()))).collect()
 }
 
 fn write_occupancy(run: &Run, stage: &Stage1, links: &LinkOccupancy, endcaps: u64) -> Result<(), StageError> {

@@ -64,6 +64,12 @@ pub trait Config: Serialize + DeserializeOwned + JsonSchema + Default + Clone + 
     fn check(&self) -> Vec<Problem> {
         Vec::new()
     }
+
+    /// Files and folders that values name, such as a trained model, with the path of the key. They are inputs: what is in
+    /// them is part of the provenance, and a production waits for them.
+    fn files(&self) -> Vec<(String, PathBuf)> {
+        Vec::new()
+    }
 }
 
 /// A configuration without keys.

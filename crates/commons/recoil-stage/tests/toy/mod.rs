@@ -9,7 +9,7 @@ use recoil_stage::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How many numbers to write.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug)]
@@ -25,15 +25,21 @@ pub struct NumbersConfig {
     pub squares: bool,
     /// Names of the columns.
     pub columns: Vec<String>,
+    /// A file that goes with the numbers.
+    pub notes: String,
 }
 
 impl Default for NumbersConfig {
     fn default() -> Self {
-        Self { count: 10, pause_us: 0, fail_at: None, squares: true, columns: vec!["n".into()] }
+        Self { count: 10, pause_us: 0, fail_at: None, squares: true, columns: vec!["n".into()], notes: String::new() }
     }
 }
 
-impl Config for NumbersConfig {}
+impl Config for NumbersConfig {
+    fn files(&self) -> Vec<(String, PathBuf)> {
+        if self.notes.is_empty() { Vec::new() } else { vec![("notes".into(), self.notes.clone().into())] }
+    }
+}
 
 /// Writes a directory with `numbers.txt` and, if wanted, `more/squares.txt`.
 pub struct Numbers;

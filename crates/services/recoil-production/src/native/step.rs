@@ -213,7 +213,8 @@ impl<'a> Draft<'a> {
                     commands.iter().map(one).collect()
                 }
                 Work::Stage(name) => match self.stage(context, name, index, &inputs, &draft.outputs) {
-                    Ok((argv, written)) => {
+                    Ok(StageWork { argv, read, written }) => {
+                        inputs.extend(read.into_iter().map(|path| (String::new(), path)));
                         files = written;
                         vec![Command { argv, variables: variables.clone() }]
                     }
@@ -318,7 +319,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The words that run a stage of recoil, and the files that it writes.
+    /// What a step of a stage does.
     fn stage(
         &self,
         context: &Surroundings<'_>,
@@ -326,7 +327,7 @@ impl<'a> Draft<'a> {
         index: usize,
         inputs: &[(String, PathBuf)],
         outputs: &[(String, Output)],
-    ) -> Result<(Vec<Argument>, Vec<PathBuf>), String> {
+    ) -> Result<StageWork, String> {
         let stage = context.registry.find(name).map_err(|error| error.to_string())?;
         let description = stage.describe();
         let mut words = Vec::new();
@@ -363,8 +364,20 @@ impl<'a> Draft<'a> {
         let mut argv = vec![crate::program::path().to_owned()];
         argv.extend(prepared.words.iter().skip(1).cloned());
         argv.extend(["--overwrite".into(), "--no-progress".into()]);
-        Ok((argv.into_iter().map(Argument::Text).collect(), prepared.output_paths().collect()))
+        let argv = argv.into_iter().map(Argument::Text).collect();
+        let named = prepared.named.iter().map(|file| absolute(context.base, &file.path.to_string_lossy()));
+        Ok(StageWork { argv, read: named.collect(), written: prepared.output_paths().collect() })
     }
+}
+
+/// What a step of a stage does.
+struct StageWork {
+    /// The words that run it.
+    argv: Vec<Argument>,
+    /// Files and folders that its configuration names.
+    read: Vec<PathBuf>,
+    /// The files that it writes.
+    written: Vec<PathBuf>,
 }
 
 /// Where the stage of a step writes that says nothing of outputs: a directory or a file called like the step.

@@ -21,6 +21,7 @@ use crate::report::{Example, ReportConfig, Results, Setup};
 use crate::stages::cells::CellReader;
 use crate::stages::grouped::Grouped;
 use crate::stages::particles::{EventKey, key};
+use crate::stages::run::RunConfig;
 use crate::study::{Resolution, ScanPoint};
 use crate::validate::{Comparison, Kinematics};
 
@@ -161,11 +162,13 @@ fn scan(address: &str) -> Result<Vec<ScanPoint>> {
     Ok(points)
 }
 
-/// The configuration of the chain that made a table, from the record inside the file.
+/// The configuration of the chain that made a table, from the record inside the file; nothing if it did not see the cells
+/// as they are on file.
 fn chain_of(address: &str) -> Option<ChainConfig> {
     let reader = recoil_table::open(address, &ReadOptions::default()).ok()?;
     let key: Key = serde_json::from_str(reader.provenance()?).ok()?;
-    serde_json::from_value(key.config).ok()
+    let config: RunConfig = serde_json::from_value(key.config).ok()?;
+    (!config.compresses()).then(|| config.chain())
 }
 
 /// Events of which the layer profile is made, at most.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::{PointConfig, ScanConfig};
+use crate::front_end::Compression;
 use crate::scan::Point;
 
 /// A scan may have this many points.
@@ -45,9 +46,16 @@ impl Grid {
     /// # Errors
     /// An unknown key, a wrong value, a key without values, too many points.
     pub fn new(config: &ScanConfig) -> Result<Self, Problem> {
-        let mut axes: Vec<(String, Vec<Json>)> = Vec::new();
+        let mut axes = config.frontend.axes();
         for (name, value) in &config.scan.0 {
             collect(name, value, &mut axes)?;
+        }
+        if let Some((key, _)) = axes.iter().find(|(_, values)| values.is_empty()) {
+            return Err(Problem::new(key.clone(), "has no values"));
+        }
+        let twice = axes.iter().enumerate().find(|(i, (key, _))| axes.iter().take(*i).any(|(other, _)| other == key));
+        if let Some((_, (key, _))) = twice {
+            return Err(Problem::new(format!("scan.{key}"), "has values elsewhere too"));
         }
         let count = axes.iter().try_fold(1_usize, |n, (_, values)| n.checked_mul(values.len()));
         if count.is_none_or(|n| n > MOST_POINTS) {
@@ -70,10 +78,17 @@ impl Grid {
             let read = config::resolve::<PointConfig>(&given);
             let point =
                 read.map_err(|error| Problem::new("scan", format!("has a point that cannot work: {error}")))?.config;
-            Ok(Point { chain: point.chain(), validate: point.validate })
+            Ok(Point { frontend: point.frontend.clone(), chain: point.chain(), validate: point.validate })
         };
         let points = values.iter().map(point).collect::<Result<_, Problem>>()?;
         Ok(Self { keys, values, points })
+    }
+}
+
+impl Grid {
+    /// Whether cells are compressed at any point.
+    pub fn has_front_end(&self) -> bool {
+        self.points.iter().any(|point| point.frontend.algorithm != Compression::None)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The table of a scan.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -29,15 +29,31 @@ const QUANTITIES: &[Quantity] = &[
     ("en_response_mean", "mean energy response (ratio minus 1)", |r| r.energy.mean),
     ("en_response_median", "median energy response (ratio minus 1)", |r| r.energy.median),
     ("en_response_effective", "effective width of the energy response", |r| r.energy.effective),
+    ("en_resolution", "effective width over median of the energy response", |r| r.energy.resolution()),
     ("en_response_rms", "standard deviation of the energy response", |r| r.energy.rms),
     ("pt_response_mean", "mean pt response (ratio minus 1)", |r| r.pt.mean),
     ("pt_response_median", "median pt response (ratio minus 1)", |r| r.pt.median),
     ("pt_response_effective", "effective width of the pt response", |r| r.pt.effective),
+    ("pt_resolution", "effective width over median of the pt response", |r| r.pt.resolution()),
     ("pt_response_rms", "standard deviation of the pt response", |r| r.pt.rms),
 ];
 
-/// Writes one row per point.
-pub(super) fn write(path: &Path, grid: &Grid, results: &[ScanResult], provenance: &str) -> Result<(), StageError> {
+/// What a scan with a front end tells besides.
+const FRONT_END: &[Quantity] = &[
+    ("bits_per_wafer", "mean bits of a wafer's frame, in whole words", |r| r.traffic.bits_per_wafer()),
+    ("link_bits_per_wafer", "bits that the links of a wafer take per crossing", |r| r.traffic.link_bits_per_wafer()),
+    ("long_frames", "part of the frames that are longer than that", |r| r.traffic.long_fraction()),
+    ("energy_kept", "part of the transverse momentum of the silicon cells that arrives", |r| r.traffic.pt_kept()),
+    ("cells_per_event", "cells per event that arrive", |r| r.traffic.all_arrived() as f64 / r.events as f64),
+];
+
+/// Writes one row per point, in the formats of the names.
+pub(super) fn write(
+    paths: &[PathBuf],
+    grid: &Grid,
+    results: &[ScanResult],
+    provenance: &str,
+) -> Result<(), StageError> {
     let mut columns: Vec<(Field, ArrayRef)> = Vec::new();
     for (i, key) in grid.keys.iter().enumerate() {
         let values: Vec<&Json> = grid.values.iter().filter_map(|point| point.get(i)).collect();
@@ -57,18 +73,22 @@ pub(super) fn write(path: &Path, grid: &Grid, results: &[ScanResult], provenance
         let array = Int64Array::from_iter_values(counts.into_iter().map(|n| n as i64));
         columns.push((recoil_table::field(name, DataType::Int64, "", doc), Arc::new(array)));
     }
-    for &(name, doc, get) in QUANTITIES {
+    let front_end = if grid.has_front_end() { FRONT_END } else { &[] };
+    for &(name, doc, get) in front_end.iter().chain(QUANTITIES) {
         let array = Float64Array::from_iter_values(results.iter().map(get));
         columns.push((recoil_table::field(name, DataType::Float64, "", doc), Arc::new(array)));
     }
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
     let schema = Arc::new(Schema::new(fields));
-    let doing = "cannot write scan.parquet";
-    let records = RecordBatch::try_new(schema.clone(), arrays).internal_error(doing)?;
-    let address = Address::of_path(path).output_error(doing)?;
-    let mut writer = recoil_table::create(&address, &schema).output_error(doing)?;
-    writer.write(&records).output_error(doing)?;
-    writer.finish(Some(provenance)).output_error(doing)
+    let records = RecordBatch::try_new(schema.clone(), arrays).internal_error("cannot write the points")?;
+    for path in paths {
+        let doing = || format!("cannot write {}", path.display());
+        let address = Address::of_path(path).output_error(doing())?;
+        let mut writer = recoil_table::create(&address, &schema).output_error(doing())?;
+        writer.write(&records).output_error(doing())?;
+        writer.finish(Some(provenance)).output_error(doing())?;
+    }
+    Ok(())
 }
 
 /// A value in words.

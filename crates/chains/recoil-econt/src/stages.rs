@@ -15,6 +15,7 @@ pub mod output;
 pub mod precision;
 pub mod prepare;
 pub mod produce;
+pub mod record;
 pub mod simulate;
 pub mod surrogate;
 pub mod train;

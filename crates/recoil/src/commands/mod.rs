@@ -7,6 +7,7 @@ mod nn;
 mod production;
 mod reference;
 mod table;
+mod track;
 
 use crate::cli::Context;
 use clap::{ArgMatches, Command};
@@ -23,6 +24,7 @@ pub(crate) const BUILTINS: &[Builtin] = &[
     Builtin { command: production::demo_command, run: production::demo },
     Builtin { command: table::command, run: table::run },
     Builtin { command: nn::command, run: nn::run },
+    Builtin { command: track::command, run: track::run },
     Builtin { command: production::command, run: production::run },
     Builtin { command: config::config_command, run: config::config },
     Builtin { command: config::schema_command, run: config::schema },

@@ -10,11 +10,13 @@ use recoil_stage::{
     Config, Description, ErrorKind, Flag, InputRole, Inputs, OutputKind, Problem, Progress, Report, Run, Stage,
     StageError,
 };
+use recoil_track::TrackConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::link_list::LinkList;
 use super::output::{save, table_of};
+use super::record::Record;
 use super::train_links::compare_links;
 use super::{TABLES, problems_in};
 use crate::autoencoder::conditions::{self, Known};
@@ -85,6 +87,8 @@ pub struct TrainKeys {
     pub checkpoint: String,
     /// Text on the figures that tells the sample.
     pub sample: String,
+    /// Where the run is recorded, besides its output.
+    pub track: TrackConfig,
 }
 
 impl Default for TrainKeys {
@@ -106,6 +110,7 @@ impl Default for TrainKeys {
             start: String::new(),
             checkpoint: String::new(),
             sample: String::new(),
+            track: TrackConfig::default(),
         }
     }
 }
@@ -224,21 +229,45 @@ impl Stage for Train {
         let data = wafers(config, run)?;
         let seed = run.seed().named("econt train").value();
         let mut done = Vec::new();
-        for (folder, links) in config.targets() {
+        let targets = config.targets();
+        // one record for all, to which those of the single trainings belong
+        let whole = (targets.len() > 1).then(|| Record::start(&config.track, config, run)).transpose()?;
+        let parent = whole.as_ref().and_then(Record::id);
+        for (folder, links) in targets {
             let plan = config.plan(&folder, links, seed).input_error("cannot choose the model")?;
             if let (true, [first, ..]) = (plan.network.conditional, data.training.missing.as_slice()) {
                 run.warn("conditions", format!("the tables lack {first} and possibly more; zero is taken"));
             }
-            let mut observer = Observer::new(config, run, links);
+            let mut track = config.track.clone();
+            if let Some(id) = parent {
+                (track.parent, track.name) = (id.to_owned(), folder.trim_end_matches('/').to_owned());
+            }
+            let mut observer = Observer::new(config, run, links, Record::start(&track, config, run)?);
+            observer.record.facts(&[
+                ("trained_links", plan.network.links),
+                ("training_wafers", data.training.wafers.len()),
+                ("validation_wafers", data.validation.wafers.len()),
+            ]);
             let trained = training::train(&plan, &data, &mut observer).map_err(|error| match error {
                 EcontError::Checkpoint(_) => StageError::caused(ErrorKind::Output, "cannot train", error),
                 _ => StageError::caused(ErrorKind::Input, "cannot train", error),
             })?;
-            if trained.stopped {
-                run.check()?;
+            if trained.stopped
+                && let Err(interrupted) = run.check()
+            {
+                observer.record.stopped();
+                return Err(interrupted.into());
             }
             write(config, run, &folder, &trained)?;
+            observer.record.done(&trained);
+            for name in [MODEL_FILE, WEIGHTS_FILE, HISTORY_FILE] {
+                observer.record.file(&run.output(&format!("{folder}{name}"))?, &format!("model/{name}"));
+            }
+            observer.record.finish();
             done.push((links.unwrap_or(trained.model.about().network.links), trained));
+        }
+        if let Some(record) = whole {
+            record.finish();
         }
         match done.as_slice() {
             [(_, only)] => Ok(report(only, &data)),
@@ -282,19 +311,20 @@ fn normalised(weights: &[f64]) -> Vec<f32> {
     weights.iter().map(|weight| (weight / mean) as f32).collect()
 }
 
-/// Shows progress, and stops when the user wants to.
+/// Shows and records progress, and stops when the user wants to.
 struct Observer<'a> {
     run: &'a Run<'a>,
     progress: Progress,
     label: String,
+    record: Record<'a>,
 }
 
 impl<'a> Observer<'a> {
-    fn new(config: &TrainKeys, run: &'a Run<'a>, links: Option<usize>) -> Self {
+    fn new(config: &TrainKeys, run: &'a Run<'a>, links: Option<usize>, record: Record<'a>) -> Self {
         let epochs = config.training.epochs + config.refine.as_ref().map_or(0, |refine| refine.training.epochs);
         let several = config.links.0.len() > 1;
         let label = links.filter(|_| several).map(|links| format!("{links} links, ")).unwrap_or_default();
-        Self { run, progress: run.progress("training", "epochs", Some(epochs as u64)), label }
+        Self { run, progress: run.progress("training", "epochs", Some(epochs as u64)), label, record }
     }
 }
 
@@ -302,6 +332,7 @@ impl TrainingObserver for Observer<'_> {
     fn epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
         self.progress.add(1);
         self.run.info(&format!("{}{}", self.label, line(&epoch.record)));
+        self.record.epoch(&epoch.record);
         if self.run.check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }

@@ -103,13 +103,6 @@ impl Spectrum {
         }
     }
 
-    /// Adds the counts of the same bins.
-    pub fn add(&mut self, other: &Self) {
-        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
-        self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
-        self.entries += other.entries;
-    }
-
     /// As a histogram of ROOT's.
     pub fn histogram(&self, name: &str) -> Hist2 {
         Hist2 {
@@ -170,37 +163,74 @@ impl Spectra {
         Self { mode, eta, pt, classes: BTreeMap::new(), not_valid: 0, rows: 0 }
     }
 
-    /// Counts the candidates of a file.
+    /// Counts the candidates of a file. Nothing is counted of a file with a fault.
     ///
     /// # Errors
-    /// Columns that are missing, codes that mean nothing, damaged files.
+    /// As [`Sorted::of_file`].
     pub fn add_file(&mut self, file: &CandidateFile) -> Result<()> {
-        let mut counted = Self::new(self.mode, self.eta, self.pt);
-        match self.mode {
-            Mode::Tau => counted.taus(file, &TAU)?,
-            Mode::BoostedTau => counted.taus(file, &BOOSTED)?,
-            Mode::Jet => counted.jets(file)?,
-        }
-        counted.rows = file.rows();
-        self.add(&counted);
+        self.add(&Sorted::of_file(self.mode, file)?);
         Ok(())
     }
 
-    /// Adds other spectra of the same bins.
-    pub fn add(&mut self, other: &Self) {
-        for (class, spectrum) in &other.classes {
-            self.of(*class).add(spectrum);
-        }
-        self.not_valid += other.not_valid;
-        self.rows += other.rows;
-    }
-
-    fn of(&mut self, class: TauType) -> &mut Spectrum {
+    /// Counts candidates.
+    pub fn add(&mut self, sorted: &Sorted) {
         let (eta, pt) = (self.eta, self.pt);
-        self.classes.entry(class).or_insert_with(|| Spectrum::new(eta, pt))
+        for (class, found) in &sorted.classes {
+            let spectrum = self.classes.entry(*class).or_insert_with(|| Spectrum::new(eta, pt));
+            found.iter().for_each(|[abs_eta, pt]| spectrum.fill(f64::from(*abs_eta), f64::from(*pt)));
+        }
+        self.not_valid += sorted.not_valid;
+        self.rows += sorted.rows;
     }
 
-    fn taus(&mut self, file: &CandidateFile, kinematics: &[&str]) -> Result<()> {
+    /// The histogram of rows without a class.
+    pub fn not_valid_histogram(&self) -> Hist1 {
+        let count = self.not_valid as f64;
+        Hist1 {
+            name: "not_valid".to_owned(),
+            title: "not_valid".to_owned(),
+            x: Axis::uniform("", 1, 0.0, 2.0),
+            y_title: String::new(),
+            contents: vec![0.0, count, 0.0],
+            sumw2: Some(vec![0.0, count, 0.0]),
+            entries: count,
+            stats: [count, count, count, count],
+            storage: Storage::F64,
+        }
+    }
+}
+
+/// The candidates of a file by class.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sorted {
+    /// |η| and transverse momentum [GeV] of the candidates of each class.
+    pub classes: BTreeMap<TauType, Vec<[f32; 2]>>,
+    /// Rows that are no reconstructed candidate or that nothing was generated for.
+    pub not_valid: u64,
+    /// All rows.
+    pub rows: u64,
+}
+
+impl Sorted {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Columns that are missing, codes that mean nothing, damaged files.
+    pub fn of_file(mode: Mode, file: &CandidateFile) -> Result<Self> {
+        let mut sorted = Self { rows: file.rows(), ..Self::default() };
+        match mode {
+            Mode::Tau => sorted.taus(file, &TAU, false)?,
+            Mode::BoostedTau => sorted.taus(file, &BOOSTED, true)?,
+            Mode::Jet => sorted.jets(file)?,
+        }
+        Ok(sorted)
+    }
+
+    fn put(&mut self, class: TauType, abs_eta: f32, pt: f32) {
+        self.classes.entry(class).or_default().push([abs_eta, pt]);
+    }
+
+    fn taus(&mut self, file: &CandidateFile, kinematics: &[&str], boosted: bool) -> Result<()> {
         require(file)?;
         file.require(kinematics.iter().map(|name| (*name, false)))?;
         // tau_eta is among the columns of the truth
@@ -213,16 +243,14 @@ impl Spectra {
             let known = classes(file.name(), rows.start, columns)?;
             let mut extra = extra.into_iter();
             let pt = extra.next().map(floats).unwrap_or_default();
-            let (eta, index) = match self.mode {
-                Mode::BoostedTau => (extra.next(), extra.next().map(|column| integers(&column))),
-                _ => (eta, None),
-            };
+            let (eta, index) =
+                if boosted { (extra.next(), extra.next().map(|column| integers(&column))) } else { (eta, None) };
             let eta = eta.map(floats).unwrap_or_default();
             let is_there = |row: usize| index.as_ref().is_none_or(|index| index.get(row).is_some_and(|i| *i >= 0));
             for (row, class) in known.into_iter().enumerate() {
                 match (class, eta.get(row), pt.get(row)) {
                     (Some(class), Some(eta), Some(pt)) if is_there(row) => {
-                        self.of(class).fill(f64::from(eta.abs()), f64::from(*pt));
+                        self.put(class, eta.abs(), *pt);
                     }
                     _ => self.not_valid += 1,
                 }
@@ -259,28 +287,12 @@ impl Spectra {
                     vertex,
                 };
                 match jet.class() {
-                    Some(class) => self.of(class).fill(jet.jet[1].abs(), jet.jet[0]),
+                    Some(class) => self.put(class, at(1).abs(), at(0)),
                     None => self.not_valid += 1,
                 }
             }
         }
         Ok(())
-    }
-
-    /// The histogram of rows without a class.
-    pub fn not_valid_histogram(&self) -> Hist1 {
-        let count = self.not_valid as f64;
-        Hist1 {
-            name: "not_valid".to_owned(),
-            title: "not_valid".to_owned(),
-            x: Axis::uniform("", 1, 0.0, 2.0),
-            y_title: String::new(),
-            contents: vec![0.0, count, 0.0],
-            sumw2: Some(vec![0.0, count, 0.0]),
-            entries: count,
-            stats: [count, count, count, count],
-            storage: Storage::F64,
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
 use super::output::{Table, text_file};
 use crate::data::input_list::dataset;
 use crate::error::Result;
-use crate::spectrum::{Mode, Spectra, UniformBins};
+use crate::spectrum::{Mode, Sorted, Spectra, UniformBins};
 
 /// Keys of `tau spectrum`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -117,11 +117,10 @@ impl Stage for Spectrum {
         let (eta, pt) = (bins(&config.eta_hist).map_err(usage)?, bins(&config.pt_hist).map_err(usage)?);
         let bad = BadFiles::new(config.on_bad_file, Some(run));
         let progress = run.progress("counting", "files", Some(files.len() as u64));
-        let count = |path: &PathBuf| -> Result<Option<(String, u64, Spectra)>> {
-            let mut spectra = Spectra::new(config.mode, eta, pt);
-            let counted = config.files.open(path).and_then(|file| spectra.add_file(&file).map(|()| file.rows()));
+        let count = |path: &PathBuf| -> Result<Option<Sorted>> {
+            let sorted = config.files.open(path).and_then(|file| Sorted::of_file(config.mode, &file));
             progress.add(1);
-            Ok(bad.unless_bad(counted)?.map(|rows| (path.display().to_string(), rows, spectra)))
+            bad.unless_bad(sorted)
         };
         let (mut by_dataset, mut entries): (BTreeMap<String, Spectra>, Vec<_>) = (BTreeMap::new(), Vec::new());
         // data sets without a good file have their (empty) histograms too
@@ -131,11 +130,11 @@ impl Stage for Spectrum {
         for some in files.chunks(4 * run.threads().max(1)) {
             run.check()?;
             let counted: Vec<_> = some.par_iter().map(count).collect::<Result<_>>().input_error("cannot count")?;
-            for (path, (shown, rows, spectra)) in some.iter().zip(counted).filter_map(|(p, c)| Some((p, c?))) {
+            for (path, sorted) in some.iter().zip(counted).filter_map(|(p, c)| Some((p, c?))) {
                 if let Some(total) = by_dataset.get_mut(&dataset(path)) {
-                    total.add(&spectra);
+                    total.add(&sorted);
                 }
-                entries.push((shown, dataset(path), rows));
+                entries.push((path.display().to_string(), dataset(path), sorted.rows));
             }
         }
         let provenance = run.embedded_provenance();

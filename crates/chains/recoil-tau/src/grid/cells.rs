@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn cells_of_an_even_grid_meet_at_the_candidate() {
         assert_eq!(cell(4, 0.1, 0.01, -0.01), Some((2, 1)));
-        assert_eq!(cell(4, 0.1, -0.2, 0.0), Some((0, 2)));
+        assert_eq!(cell(4, 0.125, -0.25, 0.0), Some((0, 2)));
         // the far border is in no cell
         assert_eq!(cell(4, 0.125, 0.25, 0.0), None);
     }

@@ -8,6 +8,7 @@
 //! * [`features`] is the one declarative table of network inputs that scaling, batches, training and export share.
 //! * [`network`] holds the convolutional network and its losses.
 //! * [`training`] goes through files of candidates and keeps trained models.
+//! * [`evaluation`] measures how well taus are told from fakes.
 //! * [`stages`] binds all of it to files.
 //!
 //! ```
@@ -22,6 +23,7 @@
 pub mod batches;
 pub mod data;
 pub mod error;
+pub mod evaluation;
 pub mod features;
 pub mod figures;
 pub mod grid;

@@ -3,11 +3,14 @@
 pub mod apply;
 pub mod batches;
 pub mod bench;
+pub mod efficiency;
+pub mod evaluate;
 pub mod export;
 pub mod features;
 pub mod files;
 pub mod import;
 pub mod output;
+pub mod roc;
 pub mod scale;
 pub mod scale_merge;
 pub mod shuffle_merge;
@@ -15,8 +18,11 @@ pub mod simulate;
 pub mod spectrum;
 pub mod train;
 pub mod validate;
+pub mod working_points;
 
-use recoil_stage::AnyStage;
+use recoil_stage::{AnyStage, ErrorKind, StageError};
+
+use crate::error::TauError;
 
 /// All stages of this file's folder, in the order of the chain.
 pub fn all() -> Vec<Box<dyn AnyStage>> {
@@ -33,6 +39,22 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(train::Train),
         Box::new(apply::Apply),
         Box::new(export::Export),
+        Box::new(evaluate::Evaluate),
+        Box::new(roc::Roc),
+        Box::new(working_points::WorkingPoints),
+        Box::new(efficiency::Efficiency),
+        Box::new(roc::Summary),
         Box::new(bench::Bench),
     ]
+}
+
+/// Whose fault an error is: a wrong key or selection is the user's, everything else is in the input.
+fn blame(doing: &'static str) -> impl Fn(TauError) -> StageError {
+    move |error| {
+        let kind = match &error {
+            TauError::Config { .. } | TauError::Table(recoil_table::Error::Selection(_)) => ErrorKind::Usage,
+            _ => ErrorKind::Input,
+        };
+        StageError::caused(kind, doing, error)
+    }
 }

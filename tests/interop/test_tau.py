@@ -62,6 +62,8 @@ def test_uproot_reads_spectra(folder):
 def test_root_reads_merged_files(folder):
     pytest.importorskip("ROOT", reason="ROOT is not installed: its part is skipped")
     code = f"""
+import warnings
+warnings.simplefilter("ignore")  # ROOT's Python package warns about itself
 import ROOT
 file = ROOT.TFile("{folder}/merged/merged_0.root")
 tree = file.Get("taus")

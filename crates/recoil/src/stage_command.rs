@@ -73,12 +73,14 @@ pub(crate) fn command(stage: &dyn AnyStage, word: &'static str, full: bool) -> C
     if full { command.after_help(key_help(stage)) } else { command }
 }
 
-/// Roles that have an option of their own: all of a stage with several, but those that would hide another option.
+/// Roles that have an option of their own: all but those that would hide another option.
 fn named_roles(description: &Description) -> impl Iterator<Item = &'static InputRole> {
     const TAKEN: [&str; 5] = ["input", "output", "config", "seed", "threads"];
     let flags = description.flags;
-    let roles = if description.inputs.len() > 1 { description.inputs } else { &[] };
-    roles.iter().filter(move |role| !TAKEN.contains(&role.role) && flags.iter().all(|flag| flag.name != role.role))
+    description
+        .inputs
+        .iter()
+        .filter(move |role| !TAKEN.contains(&role.role) && flags.iter().all(|flag| flag.name != role.role))
 }
 
 fn input_help(role: &InputRole) -> String {

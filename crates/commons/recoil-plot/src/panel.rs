@@ -6,7 +6,8 @@ use crate::series::{ColorScale, Series};
 /// Where the legend goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LegendAt {
-    /// Where it covers no data; an automatic y range makes room if there is none.
+    /// Where it covers no data; an automatic y range makes room if there is none, and what does not fit even so stands
+    /// beside the frame.
     #[default]
     Auto,
     /// top right corner

@@ -92,6 +92,24 @@ fn legend_stays_off_the_data() {
     assert!(auto > hidden + 15.0, "data start at {auto} with a legend and at {hidden} without");
 }
 
+#[test]
+fn a_legend_without_room_stands_beside_the_frame() {
+    let right_of_data = |labels: usize, at| -> f64 {
+        let full = Hist::new(&[0.0, 1.0], &[10.0]).filled().label("full");
+        let panel = (0..labels).fold(Panel::new("x", "y").add(full), |panel, i| {
+            panel.add(Line::new(&[0.0, 1.0], &[i as f64, i as f64]).label(format!("a line with the number {i}")))
+        });
+        let svg = Figure::new(panel.legend(at)).svg();
+        let area = svg.lines().find(|l| l.contains("fill-opacity=\"0.3\"")).unwrap().to_owned();
+        let right = area.split('H').nth(1).unwrap();
+        right[..right.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap()].parse().unwrap()
+    };
+    let few = right_of_data(1, LegendAt::Auto);
+    assert_eq!(few, right_of_data(12, LegendAt::Hidden));
+    let many = right_of_data(12, LegendAt::Auto);
+    assert!(many < few - 50.0, "data end at {many} with many entries and at {few} with one");
+}
+
 fn any_number() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => -100.0..100.0f64,

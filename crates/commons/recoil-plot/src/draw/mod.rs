@@ -10,7 +10,7 @@ use crate::Color;
 use crate::figure::{Arrangement, Figure};
 use crate::font::Cut;
 use crate::markup::Label;
-use crate::panel::Panel;
+use crate::panel::{LegendAt, Panel};
 use crate::scene::{Anchor, Rect, Scene, Shape};
 use frame::{Frame, Sizes, fitted};
 use legend::{Legend, Places};
@@ -18,6 +18,8 @@ use range::Span;
 
 /// Height of the main panel and of each low one, relative to one another.
 const MAIN_SHARE: f64 = 2.6;
+/// Part of the width that a legend beside its frame may take.
+const MOST_BESIDE: f64 = 0.45;
 
 /// The whole figure.
 pub(crate) fn figure(figure: &Figure) -> Scene {
@@ -107,10 +109,31 @@ impl<'a> Column<'a> {
             let frames = self.frames(margins);
             let labels = frames.iter().map(Frame::y_label_width).fold(0.0, f64::max);
             let bars = frames.iter().map(Frame::color_bar_width).fold(0.0, f64::max);
-            let right = if bars > 0.0 { bars + 12.0 * u } else { 30.0 * u };
+            let beside = frames.iter().filter_map(|frame| self.beside(frame)).map(|legend| self.strip(&legend));
+            // a narrower frame may hold a legend that a wider one did not; the strip stays then
+            let beside = beside.fold(if bars > 0.0 { 0.0 } else { margins.1 }, f64::max);
+            let right = if bars > 0.0 { bars + 12.0 * u } else { beside };
             margins = (labels + 0.4 * s.tick_text() + 1.85 * s.title_text(), right);
         }
         margins
+    }
+
+    /// The legend that would cover data wherever it stood in the frame, if there is room for it on the right of it.
+    fn beside(&self, frame: &Frame<'_>) -> Option<Legend> {
+        if frame.panel.legend != LegendAt::Auto || frame.panel.color_scale().is_some() {
+            return None;
+        }
+        let legend = |room: f64| Legend::new(frame.panel, self.sizes.legend_text(), room);
+        if legend(frame.area.w)?.place(frame, &series::all(frame), Places::Anywhere).1 {
+            return None;
+        }
+        let beside = legend(0.0)?;
+        (self.strip(&beside) <= MOST_BESIDE * self.page.w && beside.size().1 <= frame.area.h).then_some(beside)
+    }
+
+    /// Width of what a legend takes beside a frame.
+    fn strip(&self, legend: &Legend) -> f64 {
+        legend.size().0 + 2.0 * self.sizes.legend_text()
     }
 
     /// Draws all panels; gives the frame of the first one.
@@ -126,7 +149,13 @@ impl<'a> Column<'a> {
             let place = legend.map(|legend| {
                 let edges = legend.place(&frame, &data, Places::Edges);
                 let place = if edges.1 { edges } else { legend.place(&frame, &data, Places::Anywhere) };
-                (legend, place)
+                match self.beside(&frame) {
+                    Some(beside) if margins.1 >= self.strip(&beside) => {
+                        let (at, ((w, h), gap)) = (frame.area, (beside.size(), self.sizes.legend_text()));
+                        (beside, (Rect { x: at.x + at.w + gap, y: at.y + gap, w, h }, true))
+                    }
+                    _ => (legend, place),
+                }
             });
             scene.shapes.push(data);
             frame.draw(scene, title_x);

@@ -11,7 +11,7 @@
 //!
 //! let mut events = EventBatch::default();
 //! for mip_pt in [40.0, 1.0] {
-//!     let cell = TriggerCell { layer: 7, cu: mip_pt as i32 % 3, z: 330.0, x: 90.0, pt: mip_pt / 10.0, mip_pt, ..TriggerCell::default() };
+//!     let cell = TriggerCell { layer: 7, cu: mip_pt as i32 % 2, z: 330.0, x: 90.0, pt: mip_pt / 10.0, mip_pt, ..TriggerCell::default() };
 //!     events.cells.push(cell);
 //! }
 //! events.finish_event(1);

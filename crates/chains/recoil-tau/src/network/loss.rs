@@ -318,11 +318,11 @@ mod tests {
                             moved[by] += sign * step;
                             loss.of(target, moved).value
                         };
-                        // the ratio is rounded to single precision, so the step cannot be small
+                        // the ratio is rounded to single precision, so the step cannot be small, nor the tolerance
                         let expected = (8.0 * (at(0.5) - at(-0.5)) - (at(1.0) - at(-1.0))) / (6.0 * step);
                         compared += 1;
                         assert!(
-                            (found.slope[by] - expected).abs() < 2e-3 * (1.0 + expected.abs()),
+                            (found.slope[by] - expected).abs() < 5e-3 * (1.0 + expected.abs()),
                             "{name:?} {class} {output:?} {by}: {} {expected}",
                             found.slope[by]
                         );

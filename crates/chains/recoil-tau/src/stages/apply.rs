@@ -13,13 +13,13 @@ use recoil_table::field;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::export::model;
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
 use super::output::Table;
 use crate::batches::{Pieces, RowSelection};
 use crate::data::file::{CandidateFile, floats, integers};
 use crate::error::Result;
 use crate::network::batch::Candidates;
-use crate::training::TauModel;
 use crate::training::task::CLASSES;
 
 /// Keys of `tau apply`.
@@ -53,9 +53,6 @@ impl Default for ApplyKeys {
 impl Config for ApplyKeys {
     fn check(&self) -> Vec<Problem> {
         let mut found = self.files.problems("files.");
-        if self.model.is_empty() {
-            found.push(Problem::new("model", "the folder of a trained model is needed"));
-        }
         if self.n_tau == 0 {
             found.push(Problem::new("n_tau", "must be at least 1"));
         }
@@ -94,7 +91,7 @@ impl Stage for Apply {
     fn run(&self, config: &ApplyKeys, run: &Run) -> Result<Report, StageError> {
         let files = config.files.some(run.inputs())?;
         let folder = PathBuf::from(&config.model);
-        let model = TauModel::read(&folder).input_error("cannot read the model")?;
+        let model = model(&config.model)?;
         let encoder = model.encoder(&folder).input_error("cannot read the model")?;
         let predictor = Predictor::new(model.network(), model.parameters()).internal_error("cannot use the model")?;
         let locations = &model.about().network.cell_locations;

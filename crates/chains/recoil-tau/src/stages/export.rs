@@ -21,11 +21,16 @@ pub struct ExportKeys {
 
 impl Config for ExportKeys {
     fn check(&self) -> Vec<Problem> {
-        match self.model.is_empty() {
-            true => vec![Problem::new("model", "the folder of a trained model is needed")],
-            false => Vec::new(),
-        }
+        Vec::new()
     }
+}
+
+/// The model in the folder that a key names.
+pub(super) fn model(folder: &str) -> Result<TauModel, StageError> {
+    if folder.is_empty() {
+        return Err(StageError::usage("no model is given: --model FOLDER"));
+    }
+    TauModel::read(Path::new(folder)).input_error("cannot read the model")
 }
 
 /// Exports a network.
@@ -47,7 +52,7 @@ impl Stage for Export {
     }
 
     fn run(&self, config: &ExportKeys, run: &Run) -> Result<Report, StageError> {
-        let model = TauModel::read(Path::new(&config.model)).input_error("cannot read the model")?;
+        let model = model(&config.model)?;
         let bytes = onnx::export(model.network(), model.parameters()).to_bytes();
         std::fs::write(run.output_file()?, &bytes).output_error("cannot write the model")?;
         Ok(Report::new().value("model", model.about().name.clone()).value("bytes", bytes.len()))

@@ -28,7 +28,7 @@ def test_onnxruntime_computes_the_same(topology, tmp_path):
     recoil("tau", "simulate", "-o", tmp_path / "tuples", "--candidates", 60, "--seed", 5)
     inputs = ["--input-dir", tmp_path / "tuples"]
     recoil("tau", "scale", *inputs, "-o", tmp_path / "scaling")
-    scaling = sorted((tmp_path / "scaling").glob("scaling_params*.json"))[-1]
+    scaling = tmp_path / "scaling" / "scaling_params_v1.json"
     model = tmp_path / "model"
     recoil("tau", "train", *inputs, "--scaling", scaling, "-o", model, "--topology", topology, "n_tau=50", "n_batches=3",
            "weights.use_weights=false")

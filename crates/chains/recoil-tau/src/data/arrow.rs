@@ -34,19 +34,7 @@ pub fn type_of(data_type: &DataType) -> Option<Type> {
 /// The Arrow type of a column; `None` for types that tables do not hold.
 pub fn data_type_of(ty: &Type) -> Option<DataType> {
     Some(match ty {
-        Type::Prim(prim) => match prim {
-            Prim::Bool => DataType::Boolean,
-            Prim::I8 => DataType::Int8,
-            Prim::U8 => DataType::UInt8,
-            Prim::I16 => DataType::Int16,
-            Prim::U16 => DataType::UInt16,
-            Prim::I32 => DataType::Int32,
-            Prim::U32 => DataType::UInt32,
-            Prim::I64 => DataType::Int64,
-            Prim::U64 => DataType::UInt64,
-            Prim::F32 => DataType::Float32,
-            Prim::F64 => DataType::Float64,
-        },
+        Type::Prim(prim) => recoil_table::root::data_type(*prim),
         Type::List(inner) => recoil_table::list_of(data_type_of(inner)?),
         _ => return None,
     })

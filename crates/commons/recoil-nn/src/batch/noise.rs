@@ -62,13 +62,8 @@ impl Dropout {
         columns: usize,
     ) {
         let [low, factor, shift] = self.constants();
-        let mut mask = vec![0.0; columns];
-        for (row, values) in rows.chunks_exact_mut(stride).enumerate() {
-            noise.mask(layer, first + row, self.rate, &mut mask);
-            for (value, &keep) in values.iter_mut().zip(&mask) {
-                *value = factor * (keep * *value + (1.0 - keep) * low) + shift;
-            }
-        }
+        let change = |value: f32, keep: f32| factor * (keep * value + (1.0 - keep) * low) + shift;
+        self.each(noise, layer, first, rows, stride, columns, change);
     }
 
     /// The same for gradients.
@@ -82,11 +77,26 @@ impl Dropout {
         columns: usize,
     ) {
         let [_, factor, _] = self.constants();
+        self.each(noise, layer, first, rows, stride, columns, |value, keep| value * (factor * keep));
+    }
+
+    /// Changes each value, given whether it is kept (1 or 0).
+    #[allow(clippy::too_many_arguments)]
+    fn each(
+        &self,
+        noise: Noise,
+        layer: usize,
+        first: usize,
+        rows: &mut [f32],
+        stride: usize,
+        columns: usize,
+        change: impl Fn(f32, f32) -> f32,
+    ) {
         let mut mask = vec![0.0; columns];
         for (row, values) in rows.chunks_exact_mut(stride).enumerate() {
             noise.mask(layer, first + row, self.rate, &mut mask);
             for (value, &keep) in values.iter_mut().zip(&mask) {
-                *value *= factor * keep;
+                *value = change(*value, keep);
             }
         }
     }

@@ -92,6 +92,38 @@ fn accumulate<S: Simd, const R: usize, const V: usize>(
     }
 }
 
+/// A product that is computed in tiles of some rows and a strip of columns.
+trait Tiles {
+    /// Rows and columns of the result.
+    fn shape(&self) -> (usize, usize);
+
+    /// `R` rows from `row` on and `width` columns, `V` vectors, from `column` on.
+    fn tile<S: Simd, const R: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        rows: usize,
+        column: usize,
+        width: usize,
+    );
+
+    #[inline(always)]
+    fn run<S: Simd, const R: usize>(&mut self, simd: S) {
+        let (rows, columns) = self.shape();
+        for block in (0..rows).step_by(BLOCK) {
+            for (column, width) in strips(columns, S::F32_LANES) {
+                for row in (block..rows.min(block + BLOCK)).step_by(R) {
+                    if width == STRIP * S::F32_LANES {
+                        self.tile::<S, R, STRIP>(simd, row, rows, column, width);
+                    } else {
+                        self.tile::<S, R, 1>(simd, row, rows, column, width);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// y = bias + rows times weights.
 pub(crate) struct Forward<'a> {
     pub x: &'a [f32],
@@ -109,31 +141,16 @@ impl WithSimd for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
         // a tile of 8 rows and 2 vectors takes 16 registers for its sums
         if S::REGISTER_COUNT >= 32 { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
     }
 }
 
-impl Forward<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const R: usize>(mut self, simd: S) {
+impl Tiles for Forward<'_> {
+    fn shape(&self) -> (usize, usize) {
         let columns = self.bias.len();
-        if columns == 0 {
-            return;
-        }
-        let rows = self.y.len() / columns;
-        for block in (0..rows).step_by(BLOCK) {
-            for (column, width) in strips(columns, S::F32_LANES) {
-                for row in (block..rows.min(block + BLOCK)).step_by(R) {
-                    if width == STRIP * S::F32_LANES {
-                        self.tile::<S, R, STRIP>(simd, row, rows, column, width);
-                    } else {
-                        self.tile::<S, R, 1>(simd, row, rows, column, width);
-                    }
-                }
-            }
-        }
+        (self.y.len().checked_div(columns).unwrap_or(0), columns)
     }
 
     #[inline(always)]
@@ -189,26 +206,14 @@ impl WithSimd for Scatter<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
         if S::REGISTER_COUNT >= 32 { self.run::<S, 8>(simd) } else { self.run::<S, 4>(simd) }
     }
 }
 
-impl Scatter<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const R: usize>(mut self, simd: S) {
-        let rows = self.g.len() / self.stride;
-        for block in (0..rows).step_by(BLOCK) {
-            for (column, width) in strips(self.x_stride, S::F32_LANES) {
-                for row in (block..rows.min(block + BLOCK)).step_by(R) {
-                    if width == STRIP * S::F32_LANES {
-                        self.tile::<S, R, STRIP>(simd, row, rows, column, width);
-                    } else {
-                        self.tile::<S, R, 1>(simd, row, rows, column, width);
-                    }
-                }
-            }
-        }
+impl Tiles for Scatter<'_> {
+    fn shape(&self) -> (usize, usize) {
+        (self.g.len().checked_div(self.stride).unwrap_or(0), self.x_stride)
     }
 
     #[inline(always)]

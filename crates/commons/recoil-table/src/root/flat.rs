@@ -48,7 +48,9 @@ pub(super) fn leaves(ty: &Type) -> Vec<Leaf> {
     }
 }
 
-fn data_type(prim: Prim) -> DataType {
+/// The Arrow type of numbers of a ROOT file.
+#[must_use]
+pub fn data_type(prim: Prim) -> DataType {
     match prim {
         Prim::Bool => DataType::Boolean,
         Prim::I8 => DataType::Int8,

@@ -11,6 +11,7 @@ mod write;
 
 use std::path::Path;
 
+pub use flat::data_type;
 pub use read::RootReader;
 pub use write::RootWriter;
 

@@ -97,6 +97,12 @@ impl Panel {
         self
     }
 
+    /// Names instead of numbers on the y axis; name `i` stands at y = i + 1/2.
+    pub fn y_categories(mut self, names: &[&str]) -> Self {
+        self.y.categories = names.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
     /// The same length of one unit on both axes: event displays and detector maps.
     pub fn equal_aspect(mut self) -> Self {
         self.equal = true;

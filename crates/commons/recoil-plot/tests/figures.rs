@@ -93,6 +93,18 @@ fn legend_stays_off_the_data() {
 }
 
 #[test]
+fn names_stand_on_either_axis() {
+    let line = Line::new(&[0.2, 1.8], &[0.2, 1.8]);
+    for panel in [
+        Panel::new("x", "y").x_categories(&["first name", "second name"]),
+        Panel::new("x", "y").y_categories(&["first name", "second name"]),
+    ] {
+        let svg = Figure::new(panel.add(line.clone())).svg();
+        assert!(svg.contains("aria-label=\"first name\"") && svg.contains("aria-label=\"second name\""));
+    }
+}
+
+#[test]
 fn a_legend_without_room_stands_beside_the_frame() {
     let right_of_data = |labels: usize, at| -> f64 {
         let full = Hist::new(&[0.0, 1.0], &[10.0]).filled().label("full");

@@ -82,19 +82,20 @@ pub fn ranges(table: &ScalingTable, quantiles: &[(Key, Vec<(String, Quantiles)>)
         let name = format!("{} ({})", key.1, key.2);
         rows.push((name, [parameters.lim_min, parameters.lim_max], scaled, is_suspicious));
     }
-    let per_panel = 60;
+    let per_panel = 30;
     let panels: Vec<Panel> = rows.chunks(per_panel).map(range_panel).collect();
     let count = panels.len().max(1);
     let panels = if panels.is_empty() { vec![Panel::new("(value - mean) / width", "")] } else { panels };
-    labelled(Figure::grid(count.min(3), panels).size(620.0 * count.min(3) as f64, 900.0 * count.div_ceil(3) as f64), "")
+    labelled(Figure::grid(count.min(3), panels).size(800.0 * count.min(3) as f64, 900.0 * count.div_ceil(3) as f64), "")
 }
 
 fn range_panel(rows: &[(String, [f64; 2], Quantiles, bool)]) -> Panel {
     let bound = |value: f64| value.clamp(-12.0, 12.0);
-    let mut panel = Panel::new("(value - mean) / width", "").x_range(-12.0, 12.0).y_range(-1.0, rows.len() as f64);
-    let mut names = recoil_plot::Annotations::new().size(8.0);
-    for (index, (name, limits, quantiles, suspicious)) in rows.iter().enumerate() {
-        let y = (rows.len() - 1 - index) as f64;
+    let names: Vec<String> = rows.iter().rev().map(|(name, ..)| name.replace('_', r"\_")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut panel = Panel::new("(value - mean) / width", "").x_range(-12.0, 12.0).y_categories(&names);
+    for (index, (_, limits, quantiles, suspicious)) in rows.iter().enumerate() {
+        let y = (rows.len() - 1 - index) as f64 + 0.5;
         let color = if *suspicious { Color::hex(0xc0_1f2e) } else { Color::hex(0x1f_6fb2) };
         let one = |interval: crate::scaling::quantiles::Interval, width: f64| {
             let ends = [interval.left, interval.right].map(|end| bound(end.unwrap_or(0.0)));
@@ -108,7 +109,6 @@ fn range_panel(rows: &[(String, [f64; 2], Quantiles, bool)]) -> Panel {
         let heights = vec![y; cuts.len()];
         panel =
             panel.add(Points::new(&cuts, &heights).color(Color::hex(0x33_3333)).marker(Marker::Diamond).no_x_errors());
-        names = names.text(-11.8, y + 0.1, name.replace('_', r"\_"));
     }
-    panel.add(names).legend(LegendAt::Hidden)
+    panel.legend(LegendAt::Hidden)
 }

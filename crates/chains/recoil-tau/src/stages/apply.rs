@@ -101,6 +101,7 @@ impl Stage for Apply {
         let mut table = create(&run.output_file()?)?;
         let progress = run.progress("applying", "candidates", None);
         let (mut candidates, mut not_finite) = (0_u64, 0);
+        let mut open: Option<(Arc<str>, CandidateFile)> = None;
         loop {
             run.check()?;
             let Some(piece) = bad.unless_bad(pieces.next_piece()).input_error("cannot read candidates")? else {
@@ -116,11 +117,18 @@ impl Stage for Apply {
                 starts.par_iter().map(of).collect::<Result<_>>().input_error("cannot compute scores")?;
             let outputs: Vec<f32> = found.iter().flat_map(|(outputs, _)| outputs).copied().collect();
             not_finite += found.iter().map(|(_, count)| count).sum::<u64>();
-            let file = config.files.open(Path::new(piece.file.as_ref())).or_else(|_| CandidateFile::open(&piece.file));
-            let file = file.input_error("cannot read candidates")?;
+            // a file has many pieces
+            let (_, file) = match open.take() {
+                Some(known) if known.0 == piece.file => open.insert(known),
+                _ => {
+                    let path = Path::new(piece.file.as_ref());
+                    let file = config.files.open(path).or_else(|_| CandidateFile::open(&piece.file));
+                    open.insert((piece.file.clone(), file.input_error("cannot read candidates")?))
+                }
+            };
             let class = |known: &Option<_>| CLASSES.iter().position(|class| Some(*class) == *known);
             let truth = piece.classes.iter().map(|known| class(known).map_or(-1, |index| index as i64)).collect();
-            let rows = Rows { file: &file, range: piece.loaded.rows.clone(), chosen: &piece.rows };
+            let rows = Rows { file, range: piece.loaded.rows.clone(), chosen: &piece.rows };
             table.write(rows.columns(&outputs, truth).input_error("cannot read candidates")?)?;
             candidates += piece.rows.len() as u64;
             progress.add(piece.rows.len() as u64);

@@ -77,16 +77,17 @@ impl<'a> Frame<'a> {
     }
 
     pub(crate) fn y_ticks(&self) -> Ticks {
+        if let Some(names) = names(&self.panel.y) {
+            return names;
+        }
         let target = (self.area.h / (52.0 * self.sizes.unit)).round().clamp(3.0, 10.0) as usize;
         ticks(self.y.lo, self.y.hi, self.y.log, target)
     }
 
     /// Number of labels shrinks until they do not touch.
     fn x_ticks(&self) -> Ticks {
-        if !self.x_axis.categories.is_empty() {
-            let names = self.x_axis.categories.iter().enumerate();
-            let major = names.map(|(i, name)| (i as f64 + 0.5, name.clone())).collect();
-            return Ticks { major, minor: Vec::new(), exponent: None };
+        if let Some(names) = names(self.x_axis) {
+            return names;
         }
         let size = self.sizes.tick_text();
         let fits = |ticks: &Ticks| {
@@ -244,6 +245,12 @@ impl<'a> Frame<'a> {
             if spec.title.is_empty() && ticks.exponent.is_none() { 0.0 } else { 1.35 * self.sizes.title_text() };
         34.0 * self.sizes.unit + 0.7 * size + widest + title
     }
+}
+
+/// The names of an axis that has names instead of numbers.
+fn names(axis: &AxisSpec) -> Option<Ticks> {
+    let major = axis.categories.iter().enumerate().map(|(i, name)| (i as f64 + 0.5, name.clone())).collect();
+    (!axis.categories.is_empty()).then_some(Ticks { major, minor: Vec::new(), exponent: None })
 }
 
 /// The size at which a label is no longer than `room`.

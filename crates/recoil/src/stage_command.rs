@@ -8,7 +8,7 @@ use recoil_stage::progress::Level;
 use recoil_stage::{AnyStage, Description, InputRole, OutputKind, Prepared, Report, Request, StageError};
 use serde_json::json;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The command called `word`; with the keys of the configuration in its help if `full`.
 pub(crate) fn command(stage: &dyn AnyStage, word: &'static str, full: bool) -> Command {
@@ -31,26 +31,37 @@ pub(crate) fn command(stage: &dyn AnyStage, word: &'static str, full: bool) -> C
     }
     for role in named_roles(&description) {
         let action = if role.many { ArgAction::Append } else { ArgAction::Set };
-        let arg = Arg::new(role.role).long(role.role).value_name("FILE").action(action);
+        let mut arg = Arg::new(role.role).long(role.role).value_name("FILE").action(action);
+        if let Some(letter) = role.short {
+            arg = arg.short(letter);
+        }
         command = command.arg(arg.help(format!("The same as --input {}=FILE", role.role)));
     }
     match description.output {
         OutputKind::File { doc, formats: [] } => {
-            command = command.arg(options::output("FILE", format!("Output: {doc}")));
+            command = command.arg(options::output("FILE", format!("Output: {doc}")).alias("output-file"));
         }
         OutputKind::File { doc, formats } => {
-            command = command.arg(options::output("FILE", format!("Output: {doc} ({})", formats.join(", "))));
+            let arg = options::output("FILE", format!("Output: {doc} ({})", formats.join(", ")));
+            command = command.arg(arg.alias("output-file"));
         }
         OutputKind::Directory { doc } => {
-            command = command.arg(options::output("DIR", format!("Output directory: {doc}")));
+            command = command.arg(options::output("DIR", format!("Output directory: {doc}")).alias("output-dir"));
         }
         OutputKind::Nothing => {}
     }
+    let defaults = if full { stage.defaults().unwrap_or_default() } else { serde_json::Value::Null };
     for flag in description.flags {
         let value = if flag.list { "A,B,..." } else { "VALUE" };
-        command = command
-            .arg(Arg::new(flag.name).long(flag.name).value_name(value).help(format!("The same as {}=...", flag.key)));
+        let mut arg =
+            Arg::new(flag.name).long(flag.name).value_name(value).help(format!("The same as {}=...", flag.key));
+        if is_switch(&defaults, flag.key) {
+            // `--name` alone switches on, `--name=false` off
+            arg = arg.num_args(0..=1).require_equals(true).default_missing_value("true");
+        }
+        command = command.arg(arg);
     }
+    let words = if description.inputs.iter().any(|role| role.plain) { "FILE or KEY=VALUE" } else { "KEY=VALUE" };
     command = command
         .arg(
             Arg::new("config")
@@ -59,11 +70,11 @@ pub(crate) fn command(stage: &dyn AnyStage, word: &'static str, full: bool) -> C
                 .value_name("FILE")
                 .action(ArgAction::Append)
                 .value_parser(value_parser!(PathBuf))
-                .help("YAML file with configuration; later files win"),
+                .help("YAML or JSON file with configuration; later files win"),
         )
         .arg(
             Arg::new("words")
-                .value_name("KEY=VALUE")
+                .value_name(words)
                 .action(ArgAction::Append)
                 .num_args(0..)
                 .help("Configuration that wins over files, such as a.b[2].c=1.5"),
@@ -81,6 +92,11 @@ fn named_roles(description: &Description) -> impl Iterator<Item = &'static Input
         .inputs
         .iter()
         .filter(move |role| !TAKEN.contains(&role.role) && flags.iter().all(|flag| flag.name != role.role))
+}
+
+/// Whether a key is true or false.
+fn is_switch(defaults: &serde_json::Value, key: &str) -> bool {
+    key.split('.').try_fold(defaults, |tree, name| tree.get(name)).is_some_and(serde_json::Value::is_boolean)
 }
 
 fn input_help(role: &InputRole) -> String {
@@ -127,8 +143,16 @@ pub(crate) fn run(stage: &dyn AnyStage, matches: &ArgMatches, context: &Context<
             }));
         }
     }
-    given.extend(options::all::<String>(matches, "words").into_iter().map(Given::Word));
     let mut inputs = if description.inputs.is_empty() { Vec::new() } else { options::all(matches, "input") };
+    let plain = description.inputs.iter().find(|role| role.plain);
+    for word in options::all::<String>(matches, "words") {
+        match plain {
+            Some(role) if !word.contains('=') || Path::new(&word).exists() => {
+                inputs.push(format!("{}={word}", role.role));
+            }
+            _ => given.push(Given::Word(word)),
+        }
+    }
     for role in named_roles(&description) {
         let files = options::all::<String>(matches, role.role);
         inputs.extend(files.into_iter().map(|file| format!("{}={file}", role.role)));

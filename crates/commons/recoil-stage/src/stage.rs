@@ -39,23 +39,39 @@ pub struct InputRole {
     pub many: bool,
     /// Formats that can be read, by file extension.
     pub formats: &'static [&'static str],
+    /// Letter of a short option, such as `f` for `-f FILE`.
+    pub short: Option<char>,
+    /// Whether words that are no `KEY=VALUE` are files of this role.
+    pub plain: bool,
 }
 
 impl InputRole {
     /// One file that must be given.
     pub const fn required(role: &'static str, doc: &'static str, formats: &'static [&'static str]) -> Self {
-        Self { role, doc, required: true, many: false, formats }
+        Self { role, doc, required: true, many: false, formats, short: None, plain: false }
     }
 
     /// One file that may be given.
     pub const fn optional(role: &'static str, doc: &'static str, formats: &'static [&'static str]) -> Self {
-        Self { role, doc, required: false, many: false, formats }
+        Self { role, doc, required: false, many: false, formats, short: None, plain: false }
     }
 
     /// The same role for any number of files.
     #[must_use]
     pub const fn many(self) -> Self {
         Self { many: true, ..self }
+    }
+
+    /// The same role with a short option.
+    #[must_use]
+    pub const fn short(self, letter: char) -> Self {
+        Self { short: Some(letter), ..self }
+    }
+
+    /// The same role for files that stand without an option.
+    #[must_use]
+    pub const fn plain(self) -> Self {
+        Self { plain: true, ..self }
     }
 }
 

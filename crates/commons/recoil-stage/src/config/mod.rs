@@ -65,6 +65,12 @@ pub trait Config: Serialize + DeserializeOwned + JsonSchema + Default + Clone + 
         Vec::new()
     }
 
+    /// Paths of keys that a file may hold for other programs or stages, such as those of later stages in a file that a whole
+    /// chain shares. Those that this configuration does not have are passed over in files, and unknown elsewhere.
+    fn foreign() -> &'static [&'static str] {
+        &[]
+    }
+
     /// Files and folders that values name, such as a trained model, with the path of the key. They are inputs: what is in
     /// them is part of the provenance, and a production waits for them.
     fn files(&self) -> Vec<(String, PathBuf)> {
@@ -149,8 +155,10 @@ pub fn to_json<C: Serialize>(config: &C) -> Result<serde_json::Value, ConfigErro
 pub fn resolve<C: Config>(given: &[Given]) -> Result<Resolved<C>, ConfigError> {
     let defaults = to_json(&C::default())?;
     let mut tree = Node::from_json(&defaults, &Source::new(Origin::Default, ""));
+    let own = |path: &&str| path.split('.').try_fold(&defaults, |tree, key| tree.get(key)).is_some();
+    let foreign: Vec<&str> = C::foreign().iter().copied().filter(|path| !own(path)).collect();
     for (layer, piece) in given.iter().enumerate() {
-        lay(&mut tree, piece, layer + 1)?;
+        lay(&mut tree, piece, layer + 1, &foreign)?;
     }
     let config = C::deserialize(Reader::new(&tree)).map_err(|fault| elsewhere(fault, &defaults))?;
     let value = to_json(&config)?;
@@ -169,8 +177,8 @@ pub fn from_json<C: Config>(value: &serde_json::Value) -> Result<C, ConfigError>
     Ok(resolve::<C>(&[Given::Tree(Node::from_json(value, &Source::new(Origin::Default, "")))])?.config)
 }
 
-fn lay(tree: &mut Node, piece: &Given, layer: usize) -> Result<(), Fault> {
-    let over = match piece {
+fn lay(tree: &mut Node, piece: &Given, layer: usize, foreign: &[&str]) -> Result<(), Fault> {
+    let mut over = match piece {
         Given::File(path) => read_file(path)?,
         Given::Text(name, text) => Node::from_yaml(&Source::new(Origin::File(name.clone()), text.clone()))?,
         Given::Tree(node) => node.clone(),
@@ -180,6 +188,9 @@ fn lay(tree: &mut Node, piece: &Given, layer: usize) -> Result<(), Fault> {
         }
         Given::Flag(flag) => return lay_flag(tree, flag, layer),
     };
+    for path in foreign {
+        over.remove(path);
+    }
     match over.value {
         Value::Map(_) => {
             tree.merge(over, layer);

@@ -104,6 +104,19 @@ impl Node {
         }
     }
 
+    /// Removes the key at a dotted path, if it is there.
+    pub(crate) fn remove(&mut self, path: &str) {
+        let Value::Map(entries) = &mut self.value else { return };
+        match path.split_once('.') {
+            Some((key, rest)) => {
+                if let Some(entry) = entries.iter_mut().find(|entry| entry.key == key) {
+                    entry.node.remove(rest);
+                }
+            }
+            None => entries.retain(|entry| entry.key != path),
+        }
+    }
+
     /// Lays `over` on top of this tree: mappings merge key by key, everything else is replaced.
     pub(crate) fn merge(&mut self, over: Node, layer: usize) {
         match (&mut self.value, over.value) {

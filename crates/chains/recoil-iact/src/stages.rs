@@ -1,0 +1,24 @@
+//! The chain's steps bound to files and configuration.
+
+pub mod ls;
+
+use recoil_stage::{AnyStage, ErrorKind, StageError};
+
+use crate::error::IactError;
+
+/// All stages of this file's folder, in the order of the chain.
+pub fn all() -> Vec<Box<dyn AnyStage>> {
+    vec![Box::new(ls::Ls)]
+}
+
+/// Whose fault an error is: a wrong key is the user's, everything else is in the input.
+pub(crate) fn blame(doing: impl Into<String>) -> impl FnOnce(IactError) -> StageError {
+    let doing = doing.into();
+    move |error| {
+        let kind = match &error {
+            IactError::Config { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Input,
+        };
+        StageError::caused(kind, doing, error)
+    }
+}

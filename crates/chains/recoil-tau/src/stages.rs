@@ -9,7 +9,6 @@ pub mod export;
 pub mod features;
 pub mod files;
 pub mod import;
-pub mod output;
 pub mod roc;
 pub mod scale;
 pub mod scale_merge;

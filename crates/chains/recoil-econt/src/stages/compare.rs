@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use arrow_schema::DataType;
+use recoil_outputs::Table;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
@@ -13,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::TABLES;
 use super::chip_config::{ChipConfig, links_problem};
 use super::drawing::{Drawing, Judged, Seen, slug, verification};
-use super::output::Table;
 use crate::data::calq::read_charges;
 use crate::data::{Wafer, read_wafers};
 use crate::emulator::formatter::Algorithm;

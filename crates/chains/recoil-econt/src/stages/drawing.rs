@@ -4,13 +4,13 @@
 use std::fmt::Write as _;
 
 use rand::RngExt as _;
+use recoil_outputs::pictures;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Run, StageError};
 use recoil_stats::Axis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::output::save;
 use crate::data::Wafer;
 use crate::data::prepare::occupancy;
 use crate::figures::{Against, Quantity, Series, display, histogram, medians, profile, spectrum, zeros};
@@ -125,7 +125,7 @@ impl Drawing {
         }
         let texts: Vec<String> = with_text.iter().map(|name| format!("{name}.txt")).collect();
         figures.extend(with_text);
-        let pictures = figures.iter().flat_map(|name| ["svg", "png"].map(|extension| format!("{name}.{extension}")));
+        let pictures = figures.iter().flat_map(|name| pictures(name));
         pictures.chain(texts).collect()
     }
 
@@ -138,7 +138,7 @@ impl Drawing {
             return Ok(());
         }
         for (quantity, name) in Quantity::ALL {
-            save(run, name, spectrum(quantity, &self.sample, seen.wafers))?;
+            recoil_outputs::figures(run, pictures(name), spectrum(quantity, &self.sample, seen.wafers))?;
         }
         let quantities = Quantities::of(seen)?;
         for (name, title, range, value) in self.metrics() {
@@ -149,10 +149,14 @@ impl Drawing {
                 .collect();
             let nonzero: Vec<Series<'_>> = series.iter().map(Series::without_zeros).collect();
             for (kind, series) in [("hist", &series), ("hist_nonzero", &nonzero)] {
-                save(run, &format!("{kind}_{name}"), histogram(title, *range, &self.sample, series))?;
+                recoil_outputs::figures(
+                    run,
+                    pictures(&format!("{kind}_{name}")),
+                    histogram(title, *range, &self.sample, series),
+                )?;
                 write(run, &format!("{kind}_{name}"), &quantiles(series))?;
             }
-            save(run, &format!("hist_iszero_{name}"), zeros(name, &self.sample, &series))?;
+            recoil_outputs::figures(run, pictures(&format!("hist_iszero_{name}")), zeros(name, &self.sample, &series))?;
             let shares = series.iter().map(|one| format!("{}\t{:.6}\n", one.label, one.zero_share()));
             write(run, &format!("hist_iszero_{name}"), &format!("algorithm\tshare\n{}", shares.collect::<String>()))?;
             for against in AGAINST {
@@ -172,7 +176,11 @@ impl Drawing {
                 Some((*seen.wafers.get(i)?, *one.received.get(i)?, latents))
             };
             let wafers: Vec<_> = chosen.iter().filter_map(of).collect();
-            save(run, &format!("display_{}", slug(&one.label)), display(&one.label, &self.sample, &wafers))?;
+            recoil_outputs::figures(
+                run,
+                pictures(&format!("display_{}", slug(&one.label))),
+                display(&one.label, &self.sample, &wafers),
+            )?;
         }
         Ok(())
     }
@@ -185,7 +193,7 @@ impl Drawing {
         against: &Against<'_>,
         series: &[Series<'_>],
     ) -> Result<(), StageError> {
-        save(run, file, profile(title, against, &self.sample, series))?;
+        recoil_outputs::figures(run, pictures(file), profile(title, against, &self.sample, series))?;
         let mut text = String::from("algorithm\tcentre\tmedian\tlow\thigh\twafers\n");
         for one in series {
             for (centre, point) in medians(against, one) {
@@ -283,8 +291,7 @@ fn quantiles(series: &[Series<'_>]) -> String {
 }
 
 fn write(run: &Run, name: &str, text: &str) -> Result<(), StageError> {
-    let file = format!("{name}.txt");
-    std::fs::write(run.output(&file)?, text).output_error(format!("cannot write {file}"))
+    recoil_outputs::text(run, &format!("{name}.txt"), text)
 }
 
 /// Writes rows of numbers without a header, with twelve decimals, as test benches of hardware read them.
@@ -301,5 +308,5 @@ pub fn verification<'a>(
         let cells: Vec<String> = row.iter().map(|value| format!("{value:.12}")).collect();
         let _ = writeln!(text, "{}", cells.join(","));
     }
-    std::fs::write(run.output(name)?, text).output_error(format!("cannot write {name}"))
+    recoil_outputs::text(run, name, &text)
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array};
 use arrow_schema::DataType;
 use rayon::prelude::*;
+use recoil_outputs::Table;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TABLES;
-use super::output::Table;
 use crate::data::calq::read_charges;
 use crate::error::{EcontError, Result};
 use crate::metrics::shape::shape_metrics;

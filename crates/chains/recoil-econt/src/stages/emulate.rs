@@ -1,5 +1,6 @@
 //! `econt emulate`: charges through the chip.
 
+use recoil_outputs::Table;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, InputRole, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
@@ -9,7 +10,6 @@ use super::TABLES;
 use super::chip_config::{ChipConfig, links_problem};
 use super::emulated::{Columns, Crossing};
 use super::encode::model;
-use super::output::Table;
 use crate::autoencoder::Channel;
 use crate::autoencoder::conditions::of_batch;
 use crate::autoencoder::export::read_weight_image;

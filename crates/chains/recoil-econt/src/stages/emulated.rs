@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, StringArray, UInt32Array};
 use arrow_schema::{DataType, Field};
 
-use super::output::transposed;
+use super::families::transposed;
 use crate::data::columns::{ColumnDef, ColumnType, FamilyDef};
 use crate::emulator::autoencoder::{LATENTS, word};
 use crate::emulator::buffer::{Rule, Sent};

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, UInt16Array};
 use arrow_schema::DataType;
+use recoil_outputs::Table;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, OutputKind, Problem, Report, Run, Stage, StageError};
 use recoil_table::field;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::output::{Table, transposed};
+use super::families::transposed;
 use super::train::WAFERS;
 use crate::autoencoder::Autoencoder;
 use crate::autoencoder::integer::IntegerEncoder;

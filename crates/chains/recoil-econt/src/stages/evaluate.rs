@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float32Array, Float64Array};
 use arrow_schema::DataType;
 use rayon::prelude::*;
+use recoil_outputs::Table;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 use recoil_table::field;
@@ -16,7 +17,6 @@ use serde_json::json;
 
 use super::drawing::{Drawing, Judged, Seen, slug, verification};
 use super::encode::model;
-use super::output::{Table, table_of};
 use super::train::WAFERS;
 use crate::autoencoder::Autoencoder;
 use crate::autoencoder::conditions::{self, Known};
@@ -293,8 +293,7 @@ fn summary(run: &Run, models: &[Autoencoder], judged: &[Judged]) -> Result<Repor
         let rounded = |&number: &f64| json!((number * 1e6).round() / 1e6);
         rows.push(std::iter::once(json!(one.label)).chain(numbers.iter().map(rounded)).collect());
     }
-    std::fs::write(run.output(SUMMARY_FILE)?, table_of(&columns.join(","), lines))
-        .output_error("cannot write the figures of merit")?;
+    recoil_outputs::csv(run, SUMMARY_FILE, &columns.join(","), lines)?;
     let mut report = Report::new().value("wafers", judged.first().map_or(0, |judged| judged.measured.len()));
     if let [model] = models {
         report = report.value("model", model.about().name.clone());
@@ -327,7 +326,7 @@ fn write_models(
         )
     });
     let header = "name,model,latent_bits,en_pams,tot_pams,en_flops,emd_ae,emd_ae_err";
-    std::fs::write(run.output(MODELS_FILE)?, table_of(header, lines)).output_error("cannot write the models")
+    recoil_outputs::csv(run, MODELS_FILE, header, lines)
 }
 
 /// Writes what a model made of every wafer.

@@ -4,13 +4,13 @@ use std::ops::ControlFlow;
 
 use recoil_nn::Quantiser;
 use recoil_nn::train::TrainConfig;
+use recoil_outputs::pictures;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::output::{save, table_of};
 use super::problems_in;
 use super::train::WAFERS;
 use crate::autoencoder::catalogue::{self, Model};
@@ -170,8 +170,7 @@ impl Stage for Precision {
     }
 
     fn outputs(&self, _config: &PrecisionKeys, _inputs: &Inputs) -> Vec<String> {
-        let figures =
-            METRICS.iter().flat_map(|(name, ..)| ["svg", "png"].map(|extension| format!("{name}.{extension}")));
+        let figures = METRICS.iter().flat_map(|(name, ..)| pictures(name));
         std::iter::once(TABLE_FILE.to_owned()).chain(figures).collect()
     }
 
@@ -209,7 +208,7 @@ impl Stage for Precision {
         }
         write(run, &rows)?;
         for (name, title, of) in METRICS {
-            save(run, name, figure(title, &config.sample, &rows, of))?;
+            recoil_outputs::figures(run, pictures(name), figure(title, &config.sample, &rows, of))?;
         }
         Ok(report(data.validation.wafers.len(), &rows))
     }
@@ -245,7 +244,7 @@ fn write(run: &Run, rows: &[Row]) -> Result<(), StageError> {
             [row.emd, row.ssd, row.correlation, row.telescope].map(|s| format!("{:.6},{:.6}", s.mean, s.mean_error));
         format!("{},\"{}\",{},{},{}", row.part, row.format, row.format.width(), row.latents, pairs.join(","))
     });
-    std::fs::write(run.output(TABLE_FILE)?, table_of(header, lines)).output_error("cannot write the table")
+    recoil_outputs::csv(run, TABLE_FILE, header, lines)
 }
 
 fn figure(title: &str, sample: &str, rows: &[Row], of: Of) -> recoil_plot::Figure {

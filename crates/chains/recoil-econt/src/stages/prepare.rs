@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int32Array, RecordBatch, UInt32Array};
 use arrow_schema::Field;
 use rand::seq::SliceRandom as _;
+use recoil_outputs::Table;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 use recoil_table::Batch;
@@ -13,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TABLES;
-use super::output::{Table, transposed};
+use super::families::transposed;
 use crate::data::calq::files;
 use crate::data::columns::{CALQ, LAYER, WAFER_U, WAFER_V};
 use crate::data::prepare::overlaid;

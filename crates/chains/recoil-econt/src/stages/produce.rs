@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, StringArray};
+use recoil_outputs::Table;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, OutputKind, Problem, Report, Run, Stage, StageError};
 use recoil_table::{Address, Batch, BatchReader, Number, ReadOptions};
@@ -11,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TABLES;
-use super::output::{Table, transposed};
+use super::families::transposed;
 use crate::data::columns::{self, CALQ};
 use crate::emulator::allocation::by_pile_up;
 use crate::emulator::registers::Density;

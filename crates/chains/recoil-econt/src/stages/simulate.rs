@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, Int64Array};
 use rayon::prelude::*;
+use recoil_outputs::Table;
 use recoil_stage::{Config, Description, Flag, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::output::{Table, transposed};
+use super::families::transposed;
 use super::problems_in;
 use crate::data::columns::{CALQ, ENTRY, ETA};
 use crate::simulate::{SimulatedWafer, WaferConfig, wafer};

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use recoil_nn::loss::Regression;
 use recoil_nn::train::TrainConfig;
+use recoil_outputs::pictures;
 use recoil_plot::{Figure, LegendAt, Line, Panel, Scatter};
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use super::TABLES;
 use super::encode::model;
-use super::output::{save, table_of};
+
 use super::train::WAFERS;
 use crate::autoencoder::conditions::{self, Known};
 use crate::autoencoder::surrogate::{DESCRIPTION_FILE, Surrogate, SurrogateConfig, WEIGHTS_FILE};
@@ -185,7 +186,11 @@ impl Stage for TrainSurrogate {
         let folder = run.output(DESCRIPTION_FILE)?;
         let folder = folder.parent().unwrap_or(std::path::Path::new("."));
         best.write(folder).output_error("cannot write the network")?;
-        save(run, "estimates", figure(&config.sample, &best, &validation).internal_error("cannot judge")?)?;
+        recoil_outputs::figures(
+            run,
+            pictures("estimates"),
+            figure(&config.sample, &best, &validation).internal_error("cannot judge")?,
+        )?;
         write(run, &done)?;
         Ok(report(&training, &validation, &done))
     }
@@ -281,8 +286,7 @@ const COLUMNS: [&str; 11] = [
 fn write(run: &Run, done: &[Trial]) -> Result<(), StageError> {
     let word = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let lines = done.iter().map(|trial| cells(trial).iter().map(word).collect::<Vec<_>>().join(","));
-    std::fs::write(run.output(TRIALS_FILE)?, table_of(&COLUMNS.join(","), lines))
-        .output_error("cannot write the trials")
+    recoil_outputs::csv(run, TRIALS_FILE, &COLUMNS.join(","), lines)
 }
 
 fn report(training: &Pairs, validation: &Pairs, done: &[Trial]) -> Report {

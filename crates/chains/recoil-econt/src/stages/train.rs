@@ -1,10 +1,10 @@
 //! `econt train`: autoencoders from wafers.
 
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use recoil_nn::train::{EpochRecord, TrainConfig};
+use recoil_outputs::pictures;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{
     Config, Description, ErrorKind, Flag, InputRole, Inputs, OutputKind, Problem, Progress, Report, Run, Stage,
@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::link_list::LinkList;
-use super::output::{save, table_of};
+
 use super::record::Record;
 use super::train_links::compare_links;
 use super::{TABLES, problems_in};
@@ -347,20 +347,22 @@ fn write(config: &TrainKeys, run: &Run, folder: &str, trained: &Trained) -> Resu
     let place = run.output(&format!("{folder}{MODEL_FILE}"))?;
     let place = place.parent().unwrap_or(Path::new("."));
     trained.model.write(place).output_error("cannot write the model")?;
-    let history = run.output(&format!("{folder}{HISTORY_FILE}"))?;
-    std::fs::write(history, table(&trained.history)).output_error("cannot write the history")?;
-    save(run, &format!("{folder}history"), figures::training::history(&config.sample, &trained.history))
+    let (header, rows) = table(&trained.history);
+    recoil_outputs::csv(run, &format!("{folder}{HISTORY_FILE}"), header, rows)?;
+    recoil_outputs::figures(
+        run,
+        pictures(&format!("{folder}history")),
+        figures::training::history(&config.sample, &trained.history),
+    )
 }
 
 /// The losses of every epoch; without times, so that equal trainings write equal files.
-fn table(history: &[Epoch]) -> String {
+fn table(history: &[Epoch]) -> (&'static str, impl Iterator<Item = String> + '_) {
     let rows = history.iter().map(|Epoch { phase, record }| {
         let validation = record.validation.map(|loss| loss.to_string()).unwrap_or_default();
-        let mut row = String::new();
-        let _ = write!(row, "{},{},{validation},{},{phase}", record.epoch, record.loss, record.rate);
-        row
+        format!("{},{},{validation},{},{phase}", record.epoch, record.loss, record.rate)
     });
-    table_of("epoch,loss,val_loss,rate,phase", rows)
+    ("epoch,loss,val_loss,rate,phase", rows)
 }
 
 fn report(trained: &Trained, data: &Data) -> Report {

@@ -1,10 +1,10 @@
 //! Models for several numbers of links beside the other algorithms: a table and a figure.
 
+use recoil_outputs::pictures;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Report, Run, StageError};
 use serde_json::json;
 
-use super::output::{save, table_of};
 use crate::autoencoder::Autoencoder;
 use crate::autoencoder::conditions::Known;
 use crate::emulator::formatter::Algorithm;
@@ -58,7 +58,7 @@ pub(super) fn compare_links(
     }
     rows.extend(of_chip(Algorithm::Threshold, crate::emulator::formatter::LINKS_OUT, known).internal_error(doing)?);
     write(run, &rows)?;
-    save(run, "links", figure(sample, &rows))?;
+    recoil_outputs::figures(run, pictures("links"), figure(sample, &rows))?;
     Ok(report(known.wafers.len(), &rows))
 }
 
@@ -127,7 +127,7 @@ fn write(run: &Run, rows: &[Row]) -> Result<(), StageError> {
     });
     let header = "algorithm,links,payload_bits,frame_bits,emd_mean,emd_error,emd_median,emd_p16,emd_p84,emd_exact_mean,\
                   emd_exact_error,lost,telescope";
-    std::fs::write(run.output(LINKS_FILE)?, table_of(header, lines)).output_error("cannot write the comparison")
+    recoil_outputs::csv(run, LINKS_FILE, header, lines)
 }
 
 fn figure(sample: &str, rows: &[Row]) -> recoil_plot::Figure {

@@ -1,6 +1,7 @@
 //! `econt unpack`: words of the input links to calibrated charges.
 
 use arrow_array::ArrayRef;
+use recoil_outputs::Table;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, OutputKind, Problem, Report, Run, Stage, StageError};
 use recoil_table::ReadOptions;
@@ -8,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TABLES;
-use super::output::{Table, transposed};
+use super::families::transposed;
 use crate::data::columns::{CALQ, ColumnType, FamilyDef};
 use crate::emulator::calibration::{calibrate, calibration_value, to_fixed};
 use crate::emulator::link::{LINKS_IN, Packing, multiplex, unpack};

@@ -3,29 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int16Array, Int32Array, Int64Array, RecordBatch, StringArray};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_array::{ArrayRef, Float64Array, Int16Array, Int32Array, Int64Array, StringArray};
+use arrow_schema::Field;
 use recoil_stage::StageError;
-use recoil_stage::error::Blame as _;
-use recoil_table::{Address, BatchWriter};
 
 use crate::data::columns::SAMPLE;
 use crate::data::{ColumnDef, EventBatch};
 
-/// Schema of a table with these columns.
-pub fn schema(columns: impl IntoIterator<Item = ColumnDef>) -> SchemaRef {
-    let fields: Vec<_> =
-        columns.into_iter().map(|c| recoil_table::field(c.name, c.ty.data_type(), c.unit, c.doc)).collect();
-    Arc::new(Schema::new(fields))
+fn fields(columns: impl IntoIterator<Item = ColumnDef>) -> impl Iterator<Item = Field> {
+    columns.into_iter().map(|c| recoil_table::field(c.name, c.ty.data_type(), c.unit, c.doc))
 }
 
-/// A table being written.
+/// A table being written, whose rows may belong to events.
 pub struct Table {
-    schema: SchemaRef,
-    writer: Box<dyn BatchWriter>,
-    name: String,
+    table: recoil_outputs::Table,
     samples: bool,
-    rows: u64,
 }
 
 impl Table {
@@ -37,11 +29,7 @@ impl Table {
         samples: bool,
     ) -> Result<Self, StageError> {
         let columns: Vec<ColumnDef> = samples.then_some(SAMPLE).into_iter().chain(columns).collect();
-        let schema = schema(columns);
-        let doing = || format!("cannot write {name}");
-        let address = Address::of_path(path).output_error(doing())?;
-        let writer = recoil_table::create(&address, &schema).output_error(doing())?;
-        Ok(Self { schema, writer, name: name.to_owned(), samples, rows: 0 })
+        Ok(Self { table: recoil_outputs::Table::create(path, name, fields(columns))?, samples })
     }
 
     /// Creates a table whose rows belong to no event.
@@ -55,7 +43,7 @@ impl Table {
 
     /// Appends rows of a table whose rows belong to no event.
     pub fn write_plain(&mut self, columns: impl IntoIterator<Item = ArrayRef>) -> Result<(), StageError> {
-        self.append(columns.into_iter().collect())
+        self.table.write(columns)
     }
 
     /// Appends rows: `event` and `sample` from the events that own them (`offsets`), then `columns`.
@@ -78,20 +66,12 @@ impl Table {
         let numbers = owners.iter().map(|&i| events.event.get(i).copied().unwrap_or_default());
         arrays.push(Arc::new(Int64Array::from_iter_values(numbers)));
         arrays.extend(columns);
-        self.append(arrays)
-    }
-
-    fn append(&mut self, arrays: Vec<ArrayRef>) -> Result<(), StageError> {
-        let doing = || format!("cannot write {}", self.name);
-        let records = RecordBatch::try_new(self.schema.clone(), arrays).internal_error(doing())?;
-        self.rows += records.num_rows() as u64;
-        self.writer.write(&records).output_error(doing())
+        self.table.write(arrays)
     }
 
     /// Completes the file; returns the number of rows.
     pub fn finish(self, provenance: &str) -> Result<u64, StageError> {
-        self.writer.finish(Some(provenance)).output_error(format!("cannot write {}", self.name))?;
-        Ok(self.rows)
+        self.table.finish(provenance)
     }
 }
 

@@ -133,7 +133,7 @@ impl Stage for Figures {
 
     fn outputs(&self, config: &ReportConfig, inputs: &Inputs) -> Vec<String> {
         let entries = catalog(config, &available(inputs));
-        entries.iter().flat_map(|entry| FIGURES.iter().map(|ending| format!("{}.{ending}", entry.name))).collect()
+        entries.iter().flat_map(files).collect()
     }
 
     fn run(&self, config: &ReportConfig, run: &Run) -> Result<Printed, StageError> {
@@ -142,11 +142,10 @@ impl Stage for Figures {
         check_numbers(config, &available)?;
         let results = read::results(config, run)?;
         let entries = catalog(config, &available);
-        let provenance = run.embedded_provenance();
         let progress = run.progress("drawing", "figures", Some(entries.len() as u64));
         entries.par_iter().try_for_each(|entry| {
             run.check()?;
-            draw(entry, &results, run, &provenance)?;
+            draw(entry, &results, run)?;
             progress.add(1);
             Ok::<_, StageError>(())
         })?;
@@ -154,15 +153,13 @@ impl Stage for Figures {
     }
 }
 
-fn draw(entry: &Entry, results: &crate::report::Results, run: &Run, provenance: &str) -> Result<(), StageError> {
-    let figure = entry
-        .draw(results)
-        .ok_or_else(|| StageError::new(recoil_stage::ErrorKind::Input, format!("nothing to draw for {}", entry.name)))?
-        .provenance(provenance);
-    for ending in FIGURES {
-        let name = format!("{}.{ending}", entry.name);
-        let bytes = figure.render(ending).internal_error(format!("cannot draw {name}"))?;
-        std::fs::write(run.output(&name)?, bytes).output_error(format!("cannot write {name}"))?;
-    }
-    Ok(())
+fn files(entry: &Entry) -> impl Iterator<Item = String> + '_ {
+    FIGURES.iter().map(|ending| format!("{}.{ending}", entry.name))
+}
+
+fn draw(entry: &Entry, results: &crate::report::Results, run: &Run) -> Result<(), StageError> {
+    let figure = entry.draw(results).ok_or_else(|| {
+        StageError::new(recoil_stage::ErrorKind::Input, format!("nothing to draw for {}", entry.name))
+    })?;
+    recoil_outputs::figures(run, files(entry), figure)
 }

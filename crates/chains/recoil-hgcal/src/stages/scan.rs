@@ -7,6 +7,7 @@ mod table;
 
 use std::path::PathBuf;
 
+use recoil_outputs::pictures;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
@@ -149,7 +150,7 @@ impl Stage for ScanStage {
     fn outputs(&self, config: &ScanConfig, inputs: &Inputs) -> Vec<String> {
         let front_end = Grid::new(config).is_ok_and(|grid| grid.has_front_end());
         let names = figures::names(inputs.optional(PARTICLES.role).is_some(), front_end);
-        let files = names.flat_map(|name| ["svg", "png"].map(|extension| format!("scan_{name}.{extension}")));
+        let files = names.flat_map(|name| pictures(&format!("scan_{name}")));
         TABLE_FILES.into_iter().map(str::to_owned).chain(files).collect()
     }
 
@@ -195,12 +196,7 @@ impl Stage for ScanStage {
         let tables = TABLE_FILES.iter().map(|name| run.output(name)).collect::<Result<Vec<PathBuf>, _>>()?;
         table::write(&tables, &grid, &results, &provenance)?;
         for (name, figure) in figures::draw(&grid, &results, truth.is_some()) {
-            let figure = figure.provenance(provenance.clone());
-            for extension in ["svg", "png"] {
-                let file = format!("scan_{name}.{extension}");
-                let bytes = figure.render(extension).internal_error(format!("cannot draw {file}"))?;
-                std::fs::write(run.output(&file)?, bytes).output_error(format!("cannot write {file}"))?;
-            }
+            recoil_outputs::figures(run, pictures(&format!("scan_{name}")), figure)?;
         }
         Ok(report(&grid, &scan, &results))
     }

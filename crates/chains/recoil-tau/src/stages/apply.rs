@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 
 use super::export::model;
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
-use super::output::Table;
 use crate::batches::{Pieces, RowSelection};
 use crate::data::file::{CandidateFile, floats, integers};
 use crate::error::Result;
 use crate::network::batch::Candidates;
 use crate::training::task::CLASSES;
+use recoil_outputs::Table;
 
 /// Keys of `tau apply`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

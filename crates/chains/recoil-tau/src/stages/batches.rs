@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::features::{FEATURES, table_of};
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
-use super::output::Table;
 use crate::batches::{Batch, Pieces, RowSelection};
 use crate::data::truth::TauType;
 use crate::features::{Cone, FeatureTable};
 use crate::grid::{Encoder, SparseGrid};
 use crate::scaling::ScalingTable;
+use recoil_outputs::Table;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

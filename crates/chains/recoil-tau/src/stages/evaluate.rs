@@ -264,11 +264,7 @@ impl Stage for Evaluate {
                 let label = found.as_ref().map(Curve::label).unwrap_or_default();
                 let figure = figures::roc(kind, &[model], &label, &config.alias, config.level);
                 let name = figure_name(kind, place);
-                let bytes = figure
-                    .provenance(run.embedded_provenance())
-                    .render("svg")
-                    .internal_error("cannot draw the curves")?;
-                std::fs::write(run.output(&name)?, bytes).output_error(format!("cannot write {name}"))?;
+                recoil_outputs::figure(run, &name, figure)?;
                 if let Some(curve) = &found {
                     rows.push(vec![
                         kind.name().into(),

@@ -11,7 +11,6 @@ use serde_json::{Value as Json, json};
 
 use super::features::{FEATURES, table_of};
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
-use super::output;
 use crate::features::Block;
 use crate::figures::scaling::{convergence, ranges};
 use crate::scaling::parameters::{ByFeature, Key, cones_of, nested, parameters};
@@ -155,19 +154,19 @@ impl Stage for Scale {
             if let Some(number) = config.snapshot(index) {
                 let snapshot = parameters(&blocks, &total.sums);
                 let name = config.name("scaling_params", &format!("_log_{number}"));
-                output::json(run, &name, &snapshot.to_json())?;
+                recoil_outputs::json(run, &name, &snapshot.to_json())?;
                 written.insert(name);
                 snapshots.push(snapshot);
             }
         }
         let last = parameters(&blocks, &total.sums);
-        output::json(run, &config.name("scaling_params", ""), &last.to_json())?;
-        output::json(run, &config.name("quantile_params", ""), &total.quantile_json(&blocks))?;
-        output::json(run, &config.name("scaling_sums", ""), &sums_json(&total.sums))?;
+        recoil_outputs::json(run, &config.name("scaling_params", ""), &last.to_json())?;
+        recoil_outputs::json(run, &config.name("quantile_params", ""), &total.quantile_json(&blocks))?;
+        recoil_outputs::json(run, &config.name("scaling_sums", ""), &sums_json(&total.sums))?;
         let found = suspicious(&last, &total.quantiles);
         if config.figures {
-            output::figure(run, "convergence.svg", convergence(&blocks, &snapshots, &last))?;
-            output::figure(run, "ranges.svg", ranges(&last, &total.quantiles, config.only_suspicious))?;
+            recoil_outputs::figure(run, "convergence.svg", convergence(&blocks, &snapshots, &last))?;
+            recoil_outputs::figure(run, "ranges.svg", ranges(&last, &total.quantiles, config.only_suspicious))?;
         }
         if total.thinned {
             run.warn("thinned", "quantiles of large files come from a part of the values");

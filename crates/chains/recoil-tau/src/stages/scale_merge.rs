@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::features::{FEATURES, table_of};
-use super::output;
 use super::scale::sums_json;
 use crate::scaling::parameters::{Key, flattened, parameters, read_json};
 use crate::scaling::{ScalingTable, Sums, merge};
@@ -92,11 +91,11 @@ impl Stage for ScaleMerge {
             };
             if (index + 1).is_multiple_of(config.step) {
                 let number = index / config.step;
-                output::json(run, &format!("scaling_params_v{version}_log_{number}.json"), &last.to_json())?;
+                recoil_outputs::json(run, &format!("scaling_params_v{version}_log_{number}.json"), &last.to_json())?;
             }
         }
-        output::json(run, &format!("scaling_params_v{version}.json"), &last.to_json())?;
-        output::json(run, &format!("scaling_sums_v{version}.json"), &sums_json(&sums))?;
+        recoil_outputs::json(run, &format!("scaling_params_v{version}.json"), &last.to_json())?;
+        recoil_outputs::json(run, &format!("scaling_sums_v{version}.json"), &sums_json(&sums))?;
         Ok(Report::new()
             .value("jobs", paths.len())
             .value("exact", tables.is_empty())

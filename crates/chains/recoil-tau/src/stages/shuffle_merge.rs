@@ -13,7 +13,6 @@ pub use config::{FileFormat, MergeMode, ShuffleMergeConfig};
 use job::Job;
 
 use super::files::BadFiles;
-use super::output;
 use crate::data::hash::name_id;
 use crate::data::truth::TauType;
 use crate::shuffle::decide::GroupReader;
@@ -119,12 +118,12 @@ impl Stage for ShuffleMerge {
             Some((_, writer)) => writer.finish(&run.embedded_provenance()).output_error("cannot write")?,
             None => return Err(StageError::input("no candidate is kept: nothing to write")),
         }
-        output::json(run, "acceptance.json", &job.acceptance_json())?;
+        recoil_outputs::json(run, "acceptance.json", &job.acceptance_json())?;
         job.write_histograms(&run.output("acceptance.root")?).output_error("cannot write acceptance.root")?;
         let datasets = job.plan.groups.iter().flat_map(|group| group.datasets.iter().map(String::as_str));
-        output::json(run, "dataset_hash.json", &hashes(datasets))?;
+        recoil_outputs::json(run, "dataset_hash.json", &hashes(datasets))?;
         let groups = job.plan.groups.iter().map(|group| group.group.name.as_str());
-        output::json(run, "datagroup_hash.json", &hashes(groups))?;
+        recoil_outputs::json(run, "datagroup_hash.json", &hashes(groups))?;
         Ok(bad.report(report(&job, &tally, run)))
     }
 }

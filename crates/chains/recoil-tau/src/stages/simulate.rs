@@ -8,7 +8,6 @@ use recoil_stage::{Config, Description, Flag, Inputs, OutputKind, Problem, Repor
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::output::text_file;
 use super::shuffle_merge::FileFormat;
 use crate::shuffle::write::CandidateWriter;
 use crate::simulate::{Sample, candidates, columns, tuple_columns};
@@ -164,8 +163,8 @@ impl Stage for Simulate {
             writer.finish(&run.embedded_provenance()).output_error(writing())?;
             let _ = writeln!(entries, "{name} {}", config.candidates);
         }
-        text_file(run, "entries.txt", &entries)?;
-        text_file(run, "groups.cfg", &config.groups())?;
+        recoil_outputs::text(run, "entries.txt", &entries)?;
+        recoil_outputs::text(run, "groups.cfg", &config.groups())?;
         Ok(Report::new().value("files", files.len()).value("candidates", total))
     }
 }

@@ -16,10 +16,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
-use super::output::{Table, text_file};
 use crate::data::input_list::dataset;
 use crate::error::Result;
 use crate::spectrum::{Mode, Sorted, Spectra, UniformBins};
+use recoil_outputs::Table;
 
 /// Keys of `tau spectrum`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -208,18 +208,19 @@ fn entry_lists(run: &Run, entries: &[(String, String, u64)], provenance: &str) -
     for (path, _, rows) in entries {
         let _ = writeln!(text, "{path} {rows}");
     }
-    text_file(run, "entries.txt", &text)?;
+    recoil_outputs::text(run, "entries.txt", &text)?;
     let fields = [
         field("file", DataType::Utf8, "", "file"),
         field("dataset", DataType::Utf8, "", "data set"),
         field("rows", DataType::UInt64, "", "number of rows"),
     ];
     let mut table = Table::create(&run.output("entries.parquet")?, "the list of files", fields)?;
-    table.write(vec![
+    let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(entries.iter().map(|(path, ..)| path))),
         Arc::new(StringArray::from_iter_values(entries.iter().map(|(_, dataset, _)| dataset))),
         Arc::new(UInt64Array::from_iter_values(entries.iter().map(|(.., rows)| *rows))),
-    ])?;
+    ];
+    table.write(columns)?;
     table.finish(provenance).map(|_| ())
 }
 

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
-use super::output;
 use crate::error::{Result, TauError};
 use crate::figures::validation as figures;
 use crate::scaling::parameters::read_json;
@@ -141,12 +140,12 @@ impl Stage for Validate {
             .collect();
         let results = Results::of(config, &distributions);
         for (name, test) in [("pvalues_KS.json", Test::Ks), ("pvalues_Chi2.json", Test::Chi2)] {
-            output::json(run, name, &nested(&distributions, test))?;
+            recoil_outputs::json(run, name, &nested(&distributions, test))?;
         }
-        output::json(run, "pvalues.json", &nested(&distributions, config.test))?;
+        recoil_outputs::json(run, "pvalues.json", &nested(&distributions, config.test))?;
         histograms(&run.output("histograms.root")?, &distributions).output_error("cannot write the histograms")?;
         let page = results.page(config, &distributions, total).provenance(run.embedded_provenance());
-        output::text_file(run, "report.html", &page.html())?;
+        recoil_outputs::text(run, "report.html", &page.html())?;
         for warning in &results.different {
             run.warn("different", format!("chunks of {warning} differ"));
         }

@@ -1,16 +1,29 @@
-//! Results to files.
+//! Tables, written batch by batch.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
-use recoil_plot::Figure;
+use recoil_stage::StageError;
 use recoil_stage::error::Blame as _;
-use recoil_stage::{Run, StageError};
 use recoil_table::{Address, BatchWriter};
 
 /// A table being written.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow_array::{ArrayRef, Float64Array};
+/// use arrow_schema::DataType;
+/// use recoil_outputs::Table;
+///
+/// let folder = tempfile::tempdir()?;
+/// let energy = recoil_table::field("energy", DataType::Float64, "GeV", "energy of the cluster");
+/// let mut table = Table::create(&folder.path().join("clusters.parquet"), "the clusters", [energy])?;
+/// table.write([Arc::new(Float64Array::from(vec![10.0, 20.0])) as ArrayRef])?;
+/// assert_eq!(table.finish("{}")?, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Table {
     schema: SchemaRef,
     writer: Box<dyn BatchWriter>,
@@ -19,7 +32,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Creates the table at `path`; `name` is what errors call it.
+    /// Creates the table at `path`, whose extension tells the format; `name` is what errors call it.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -31,10 +44,10 @@ impl Table {
         Ok(Self { schema, writer, name: name.to_owned(), rows: 0 })
     }
 
-    /// Appends rows.
+    /// Appends rows, given as one array per field.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file that cannot be written; arrays that do not fit the fields are a mistake in the program.
     pub fn write(&mut self, columns: impl IntoIterator<Item = ArrayRef>) -> Result<(), StageError> {
         let doing = || format!("cannot write {}", self.name);
         let columns: Vec<ArrayRef> = columns.into_iter().collect();
@@ -43,7 +56,7 @@ impl Table {
         self.writer.write(&records).output_error(doing())
     }
 
-    /// Completes the file; returns the number of rows.
+    /// Completes the file with its provenance; returns the number of rows.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -51,36 +64,4 @@ impl Table {
         self.writer.finish(Some(provenance)).output_error(format!("cannot write {}", self.name))?;
         Ok(self.rows)
     }
-}
-
-/// Columns of a family of whole numbers: one per place of the rows.
-pub fn transposed<const N: usize>(rows: &[[u32; N]]) -> impl Iterator<Item = ArrayRef> + '_ {
-    (0..N).map(move |i| {
-        let column = rows.iter().map(|row| row.get(i).copied().unwrap_or_default());
-        Arc::new(UInt32Array::from_iter_values(column)) as ArrayRef
-    })
-}
-
-/// A table in text form: the header, then a line per row.
-pub fn table_of(header: &str, rows: impl IntoIterator<Item = String>) -> String {
-    let mut text = header.to_owned() + "\n";
-    for row in rows {
-        text += &row;
-        text.push('\n');
-    }
-    text
-}
-
-/// Writes a figure as `NAME.svg` and `NAME.png`.
-///
-/// # Errors
-/// Names that the stage has not declared, files that cannot be written.
-pub fn save(run: &Run, name: &str, figure: Figure) -> Result<(), StageError> {
-    let figure = figure.provenance(run.embedded_provenance());
-    for extension in ["svg", "png"] {
-        let file = format!("{name}.{extension}");
-        let bytes = figure.render(extension).internal_error(format!("cannot draw {file}"))?;
-        std::fs::write(run.output(&file)?, bytes).output_error(format!("cannot write {file}"))?;
-    }
-    Ok(())
 }

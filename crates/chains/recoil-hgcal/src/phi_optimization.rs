@@ -14,7 +14,7 @@ pub mod rearrange;
 
 use crate::data::{LAST_CEE_LAYER, SCINTILLATOR_WAFER, TriggerCellColumns};
 use crate::error::{HgcalError, Result};
-use crate::geometry::CellMap;
+use crate::geometry::Cells;
 use rayon::prelude::*;
 use rearrange::{Row, rearrange};
 use recoil_stage::seed::Seed;
@@ -125,9 +125,9 @@ impl PhiOptimizationConfig {
 pub struct PhiOptimization {
     /// Parameter that was used.
     pub ipar: f64,
-    /// New azimuth of each cell of the map \[rad\]; the old one for cells that did not move.
+    /// New azimuth of each cell \[rad\]; the old one for cells that did not move.
     pub phi: Vec<f64>,
-    /// Rows (of the cell map) of the moved cells, ascending.
+    /// Rows of the moved cells, ascending.
     pub moved: Vec<usize>,
     /// What was moved, and how far.
     pub statistics: MoveStatistics,
@@ -167,32 +167,33 @@ fn wrap(phi: f64) -> f64 {
     (phi + PI).rem_euclid(TAU) - PI
 }
 
-/// Optimises the azimuths of the cells of `map`. Rows of R/z bins are independent and run in parallel; each has its own
+/// Optimises the azimuths of cells. Rows of R/z bins are independent and run in parallel; each has its own
 /// random stream, so that the result does not depend on the number of threads. `ipar` is the smoothness at which a bin is
 /// left alone, relative to its start: 0 flattens completely, 1 moves nothing.
 ///
 /// # Errors
 /// When a value of the configuration is not usable.
-pub fn optimize(map: &CellMap, config: &PhiOptimizationConfig, ipar: f64, seed: Seed) -> Result<PhiOptimization> {
+pub fn optimize(cells: &Cells, config: &PhiOptimizationConfig, ipar: f64, seed: Seed) -> Result<PhiOptimization> {
     config.check()?;
     check_ipar(ipar)?;
     let seed = seed.named("phi optimisation");
     let rz_step = (config.rz_max - config.rz_min) / f64::from(config.rz_bins);
     let mut rows: Vec<Vec<(f64, usize)>> = vec![Vec::new(); config.rz_bins as usize];
-    for i in 0..map.len() {
-        let rz = map.x[i].hypot(map.y[i]) / map.z[i];
+    for i in 0..cells.len() {
+        let rz = cells.x[i].hypot(cells.y[i]) / cells.z[i];
         let bin = ((rz - config.rz_min) / rz_step).floor();
-        let inside = bin >= 0.0 && config.region.holds(map.layer[i], map.wu[i] == SCINTILLATOR_WAFER);
+        let inside = bin >= 0.0 && config.region.holds(cells.layer[i], cells.wu[i] == SCINTILLATOR_WAFER);
         if let Some(row) = rows.get_mut(bin.max(0.0) as usize).filter(|_| inside) {
-            row.push((wrap(map.phi[i]), i));
+            row.push((wrap(cells.phi[i]), i));
         }
     }
     let results: Vec<(Vec<(usize, f64)>, MoveStatistics)> = rows
         .into_par_iter()
         .enumerate()
-        .map(|(r, cells)| optimize_row(map, (config, ipar), cells, seed.indexed(r as u64)))
+        .map(|(r, row)| optimize_row(cells, (config, ipar), row, seed.indexed(r as u64)))
         .collect();
-    let mut out = PhiOptimization { ipar, phi: map.phi.clone(), moved: vec![], statistics: MoveStatistics::default() };
+    let mut out =
+        PhiOptimization { ipar, phi: cells.phi.clone(), moved: vec![], statistics: MoveStatistics::default() };
     let total = &mut out.statistics;
     for (moves, row) in results {
         total.cells += row.cells;
@@ -201,7 +202,7 @@ pub fn optimize(map: &CellMap, config: &PhiOptimizationConfig, ipar: f64, seed: 
         total.roughness_before += row.roughness_before;
         total.roughness_after += row.roughness_after;
         for (cell, phi) in moves {
-            let (Some(entry), Some(x), Some(y)) = (out.phi.get_mut(cell), map.x.get(cell), map.y.get(cell)) else {
+            let (Some(entry), Some(x), Some(y)) = (out.phi.get_mut(cell), cells.x.get(cell), cells.y.get(cell)) else {
                 continue;
             };
             let (radius, turn) = (x.hypot(*y), wrap(phi - *entry).abs());
@@ -226,7 +227,7 @@ pub fn optimize(map: &CellMap, config: &PhiOptimizationConfig, ipar: f64, seed: 
 
 /// One row: new azimuths of the moved cells, and its share of the statistics (roughness as sums of squares).
 fn optimize_row(
-    map: &CellMap,
+    detector: &Cells,
     (config, ipar): (&PhiOptimizationConfig, f64),
     mut cells: Vec<(f64, usize)>,
     seed: Seed,
@@ -242,7 +243,7 @@ fn optimize_row(
     let outcome = rearrange(&mut row, ipar, config.idle_sweeps, &mut seed.rng());
     let mut moves = Vec::new();
     for (bin, cell) in row.cells() {
-        let Some(&old) = map.phi.get(cell) else { continue };
+        let Some(&old) = detector.phi.get(cell) else { continue };
         let old_bin = bin_of(wrap(old));
         if bin == old_bin {
             continue;
@@ -276,8 +277,8 @@ fn square_differences(counts: &[usize]) -> f64 {
 ///
 /// # Errors
 /// When a value is not usable.
-pub fn scan(map: &CellMap, config: &PhiOptimizationConfig, ipar: &[f64], seed: Seed) -> Result<Vec<PhiOptimization>> {
-    ipar.par_iter().map(|&ipar| optimize(map, config, ipar, seed)).collect()
+pub fn scan(cells: &Cells, config: &PhiOptimizationConfig, ipar: &[f64], seed: Seed) -> Result<Vec<PhiOptimization>> {
+    ipar.par_iter().map(|&ipar| optimize(cells, config, ipar, seed)).collect()
 }
 
 /// Checks a value of `ipar`.
@@ -298,9 +299,9 @@ pub struct PhiTable {
 }
 
 impl PhiTable {
-    /// The moved cells of an optimisation of `map`.
-    pub fn new(map: &CellMap, result: &PhiOptimization) -> Self {
-        let address = |i: usize| [map.layer[i], map.wu[i], map.wv[i], map.cu[i], map.cv[i]];
+    /// The moved cells of an optimisation of `cells`.
+    pub fn new(cells: &Cells, result: &PhiOptimization) -> Self {
+        let address = |i: usize| [cells.layer[i], cells.wu[i], cells.wv[i], cells.cu[i], cells.cv[i]];
         Self { phi: result.moved.iter().map(|&i| (address(i), result.phi[i])).collect() }
     }
 
@@ -333,10 +334,10 @@ impl PhiTable {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::geometry::GeometryConfig;
+    use crate::geometry::{CellMap, GeometryConfig};
 
-    fn ring() -> CellMap {
-        CellMap::new(&GeometryConfig::default())
+    fn ring() -> Cells {
+        CellMap::new(&GeometryConfig::default()).cells
     }
 
     #[test]
@@ -421,7 +422,7 @@ mod tests {
 
     #[test]
     fn unusable_values_are_named() {
-        let map = CellMap::default();
+        let map = Cells::default();
         let config = PhiOptimizationConfig::default();
         assert!(optimize(&map, &config, -1.0, Seed::new(1)).unwrap_err().to_string().contains("ipar"));
         let config = PhiOptimizationConfig { phi_bins: 0, ..PhiOptimizationConfig::default() };

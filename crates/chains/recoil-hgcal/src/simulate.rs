@@ -29,7 +29,7 @@ pub use config::{BackgroundConfig, Endcaps, Interval, Particle, ShowerConfig, Si
 use crate::data::{EventBatch, GenBatch, GenParticles, TriggerCell};
 use crate::energy::calibration;
 use crate::error::Result;
-use crate::geometry::CellMap;
+use crate::geometry::{CellMap, Cells};
 use background::LayerSampler;
 use deposits::Deposits;
 use electromagnetic::Primary;
@@ -132,27 +132,27 @@ struct Readout {
 }
 
 impl Readout {
-    fn all(map: &CellMap) -> Vec<Self> {
+    fn all(cells: &Cells) -> Vec<Self> {
         let one = |i: usize| {
-            let eta = map.eta[i];
+            let eta = cells.eta[i];
             let cell = TriggerCell {
-                wu: map.wu[i],
-                wv: map.wv[i],
-                cu: map.cu[i],
-                cv: map.cv[i],
-                layer: map.layer[i],
-                subdet: map.subdet[i],
-                x: map.x[i] as f32,
-                y: map.y[i] as f32,
-                z: map.z[i] as f32,
+                wu: cells.wu[i],
+                wv: cells.wv[i],
+                cu: cells.cu[i],
+                cv: cells.cv[i],
+                layer: cells.layer[i],
+                subdet: cells.subdet[i],
+                x: cells.x[i] as f32,
+                y: cells.y[i] as f32,
+                z: cells.z[i] as f32,
                 eta: eta as f32,
-                phi: map.phi[i] as f32,
+                phi: cells.phi[i] as f32,
                 ..TriggerCell::default()
             };
             let weight = calibration::gev_per_mipt(cell.layer).unwrap_or(0.0);
             Self { cell, gev_per_mipt: (weight * eta.cosh()) as f32, sin_theta: (1.0 / eta.cosh()) as f32 }
         };
-        (0..map.len()).map(one).collect()
+        (0..cells.len()).map(one).collect()
     }
 }
 
@@ -178,7 +178,7 @@ impl Simulator {
         config.check()?;
         let map = CellMap::new(&config.geometry);
         let (cee, ceh) = (LayerSampler::new(&map, true), LayerSampler::new(&map, false));
-        let readout = Readout::all(&map);
+        let readout = Readout::all(&map.cells);
         let detector = Detector { map, readout, depth: DepthScale::new(), scatter: Scatter::new(), cee, ceh };
         Ok(Self { config: config.clone(), detector })
     }

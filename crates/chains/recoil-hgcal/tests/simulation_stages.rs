@@ -3,11 +3,11 @@
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::types::{Float32Type, Float64Type, Int32Type};
 use recoil_hgcal::stages;
 use recoil_stage::config::Given;
 use recoil_stage::{Outcome, Registry, Request, RunOptions, StageError};
-use recoil_table::ReadOptions;
+use recoil_table::{Address, ReadOptions};
 use std::path::Path;
 
 fn run(name: &str, inputs: &[String], words: &[&str], output: &Path) -> Result<Outcome, StageError> {
@@ -119,6 +119,83 @@ fn geometry_is_written_for_both_endcaps() {
     let sides = ints(&geometry, "zside");
     assert_eq!(sides.iter().sum::<i32>(), 0);
     assert!(ints(&geometry, "subdet").contains(&10));
+}
+
+/// The columns of `table` that newer testers call otherwise, under those names; without what older ones do not write.
+fn as_another_tester_writes(table: &RecordBatch) -> RecordBatch {
+    let renamed = [
+        ("waferu", "waferU"),
+        ("waferv", "waferV"),
+        ("triggercellu", "u"),
+        ("triggercellv", "v"),
+        ("triggercellieta", "ieta"),
+        ("triggercelliphi", "iphi"),
+    ];
+    let schema = table.schema();
+    let columns = schema.fields().iter().zip(table.columns()).filter_map(|(field, column)| {
+        let name = renamed.iter().find(|(ours, _)| ours == field.name()).map_or(field.name().as_str(), |(_, new)| new);
+        (!["eta", "phi", "waferorient", "waferpart"].contains(&name)).then(|| (name.to_owned(), column.clone()))
+    });
+    RecordBatch::try_from_iter(columns.collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn the_tree_of_a_geometry_tester_is_read_under_old_and_new_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let spec = |name: &str| at(name).to_str().unwrap().to_owned();
+    run("hgcal geometry", &[], &["depth=all"], &at("model.parquet")).unwrap();
+    let model = table(&at("model.parquet"));
+    let other = as_another_tester_writes(&model);
+    let tree = Address::parse(&spec("tester.root:TreeTriggerCells")).unwrap();
+    let mut writer = recoil_table::create(&tree, &other.schema()).unwrap();
+    writer.write(&other).unwrap();
+    writer.finish(None).unwrap();
+
+    run("hgcal geometry", &[spec("tester.root")], &[], &at("read.parquet")).unwrap();
+    let read = table(&at("read.parquet"));
+    for name in model.schema().fields().iter().map(|field| field.name()) {
+        let (a, b) = (model.column_by_name(name).unwrap(), read.column_by_name(name).unwrap());
+        if let (Some(a), Some(b)) = (a.as_primitive_opt::<Float32Type>(), b.as_primitive_opt::<Float32Type>()) {
+            assert!(a.values().iter().zip(b.values()).all(|(a, b)| (a - b).abs() < 2e-6 * a.abs().max(1.0)), "{name}");
+        } else {
+            assert_eq!(a, b, "{name}");
+        }
+    }
+
+    let words = &["geometry.depth=all", "ipar=[0]", "optimization.region=All"];
+    run("hgcal optimize-phi", &[], words, &at("of_model")).unwrap();
+    run("hgcal optimize-phi", &[format!("geometry={}", spec("tester.root"))], words, &at("of_tester")).unwrap();
+    let [a, b] = ["of_model", "of_tester"].map(|name| table(&at(name).join("scan.parquet")));
+    assert_eq!(a.column_by_name("cells").unwrap(), b.column_by_name("cells").unwrap());
+    assert!(floats(&b, "moved_fraction")[0] > 0.0);
+}
+
+#[test]
+fn a_geometry_without_a_column_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    run("hgcal geometry", &[], &[], &dir.path().join("model.parquet")).unwrap();
+    let model = table(&dir.path().join("model.parquet"));
+    let without: Vec<usize> = (0..model.num_columns()).filter(|&i| model.schema().field(i).name() != "layer").collect();
+    let model = model.project(&without).unwrap();
+    let path = dir.path().join("tester.parquet");
+    let mut writer = recoil_table::create(&Address::of_path(&path).unwrap(), &model.schema()).unwrap();
+    writer.write(&model).unwrap();
+    writer.finish(None).unwrap();
+    let input = path.to_str().unwrap().to_owned();
+    let error = run("hgcal geometry", &[input], &[], &dir.path().join("out.parquet")).unwrap_err();
+    let text = whole_text(&error);
+    assert!(text.contains("tester.parquet") && text.contains("layer"), "{text}");
+}
+
+fn whole_text(error: &StageError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }
 
 #[test]

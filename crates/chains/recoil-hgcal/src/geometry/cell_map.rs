@@ -1,7 +1,7 @@
 //! All trigger cells of one endcap of the model detector.
 
 use super::silicon::WaferLattice;
-use super::{Point, layers, scintillator, silicon};
+use super::{Cells, Point, layers, scintillator, silicon};
 use crate::data::{LAST_CEE_LAYER, SCINTILLATOR_WAFER, subdet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,32 +55,12 @@ const MAX_WAFER_INDEX_CEH: i32 = 16;
 const MAX_RING: i32 = 32;
 const NO_CELL: u32 = u32::MAX;
 
-/// All trigger cells of the endcap at positive z, one entry per cell in every column, ordered by layer, then wafer (silicon
-/// before scintillator), then cell.
+/// All trigger cells of the endcap at positive z, ordered by layer, then wafer (silicon before scintillator), then cell, with
+/// look-ups by address and by position.
 #[derive(Clone, Debug, Default)]
 pub struct CellMap {
-    /// Layer, CE-H after CE-E.
-    pub layer: Vec<i32>,
-    /// Sub-detector code (see [`subdet`]).
-    pub subdet: Vec<i32>,
-    /// Wafer u; [`SCINTILLATOR_WAFER`] for scintillator.
-    pub wu: Vec<i32>,
-    /// Wafer v; [`SCINTILLATOR_WAFER`] for scintillator.
-    pub wv: Vec<i32>,
-    /// Cell u, or ieta.
-    pub cu: Vec<i32>,
-    /// Cell v, or iphi.
-    pub cv: Vec<i32>,
-    /// \[cm\]
-    pub x: Vec<f64>,
-    /// \[cm\]
-    pub y: Vec<f64>,
-    /// \[cm\]
-    pub z: Vec<f64>,
-    /// Pseudorapidity.
-    pub eta: Vec<f64>,
-    /// Azimuth \[rad\].
-    pub phi: Vec<f64>,
+    /// The cells.
+    pub cells: Cells,
     index: Vec<LayerIndex>,
 }
 
@@ -148,7 +128,7 @@ impl CellMap {
                             && (config.eta_min..config.eta_max).contains(&eta)
                             && let Some(entry) = index.silicon.get_mut(slot)
                         {
-                            *entry = self.push(layer, subdetector, [u, v, cu, cv], point, z);
+                            *entry = self.cells.push(layer, subdetector, [u, v, cu, cv], point, z);
                         }
                         slot += 1;
                     }
@@ -166,7 +146,7 @@ impl CellMap {
                 for iphi in 1..=per_ring {
                     let point = scintillator::cell_centre(ieta, iphi);
                     let address = [SCINTILLATOR_WAFER, SCINTILLATOR_WAFER, ieta, iphi];
-                    let cell = self.push(layer, subdet::CEH_SCINTILLATOR, address, point, z);
+                    let cell = self.cells.push(layer, subdet::CEH_SCINTILLATOR, address, point, z);
                     if let Some(entry) = ring_slot(ieta, iphi).and_then(|slot| index.scintillator.get_mut(slot)) {
                         *entry = cell;
                     }
@@ -177,30 +157,14 @@ impl CellMap {
         self.index.push(index);
     }
 
-    fn push(&mut self, layer: i32, subdetector: i32, [wu, wv, cu, cv]: [i32; 4], point: Point, z: f64) -> u32 {
-        let cell = self.x.len() as u32;
-        self.layer.push(layer);
-        self.subdet.push(subdetector);
-        self.wu.push(wu);
-        self.wv.push(wv);
-        self.cu.push(cu);
-        self.cv.push(cv);
-        self.x.push(point.x);
-        self.y.push(point.y);
-        self.z.push(z);
-        self.eta.push((z / point.x.hypot(point.y)).asinh());
-        self.phi.push(point.y.atan2(point.x));
-        cell
-    }
-
     /// Number of cells of the endcap.
     pub fn len(&self) -> usize {
-        self.x.len()
+        self.cells.len()
     }
 
     /// Whether there is no cell.
     pub fn is_empty(&self) -> bool {
-        self.x.is_empty()
+        self.cells.is_empty()
     }
 
     /// The cells of `layer`, as a range of rows; empty for a layer that is not built.
@@ -297,15 +261,15 @@ mod tests {
         let map = CellMap::new(&GeometryConfig { depth: Depth::All, ..GeometryConfig::default() });
         let mut overlaps = 0;
         for i in 0..map.len() {
-            let (layer, cu, cv) = (map.layer[i], map.cu[i], map.cv[i]);
-            let by_address = if map.subdet[i] == subdet::CEH_SCINTILLATOR {
+            let (layer, cu, cv) = (map.cells.layer[i], map.cells.cu[i], map.cells.cv[i]);
+            let by_address = if map.cells.subdet[i] == subdet::CEH_SCINTILLATOR {
                 map.scintillator_cell(layer, cu, cv)
             } else {
-                map.silicon_cell(layer, map.wu[i], map.wv[i], cu, cv)
+                map.silicon_cell(layer, map.cells.wu[i], map.cells.wv[i], cu, cv)
             };
             assert_eq!(by_address, Some(i));
             // where silicon cells reach over the first ring, the silicon wins
-            overlaps += usize::from(map.cell_at(layer, map.x[i], map.y[i]) != Some(i));
+            overlaps += usize::from(map.cell_at(layer, map.cells.x[i], map.cells.y[i]) != Some(i));
         }
         assert_eq!(overlaps, 0, "of {}", map.len());
     }
@@ -320,7 +284,7 @@ mod tests {
             .sum();
         let cells = area * 48.0 / (16.74408_f64.powi(2) * 0.866_025_4);
         assert!((map.len() as f64 / cells - 1.0).abs() < 0.02, "{} cells, {cells:.0} expected", map.len());
-        assert!(map.eta.iter().all(|eta| (1.5..3.0).contains(eta)));
+        assert!(map.cells.eta.iter().all(|eta| (1.5..3.0).contains(eta)));
         assert_eq!(map.layer_cells(29), 0..0);
         assert_eq!(map.layer_cells(1).start, 0);
         assert_eq!(map.layer_cells(27).end, map.len());

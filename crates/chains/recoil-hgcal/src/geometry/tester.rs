@@ -1,6 +1,6 @@
 //! The table that the CMSSW geometry tester writes (`TreeTriggerCells`), read and written.
 
-use super::{CellMap, layers, silicon};
+use super::{Cells, layers, silicon};
 use crate::data::{LAST_CEE_LAYER, SCINTILLATOR_WAFER, subdet};
 
 /// One column of the tester's tree: our name for it and the branches that hold it, newest first.
@@ -19,7 +19,7 @@ const fn col(name: &'static str, unit: &'static str, branches: &'static [&'stati
 }
 
 /// Columns that a reader needs, with the branch names of the newer and of the older testers.
-pub const TESTER_COLUMNS: &[TesterColumn] = &[
+pub const TESTER_COLUMNS: [TesterColumn; 12] = [
     col("zside", "", &["zside"]),
     col("subdet", "", &["subdet"]),
     col("layer", "", &["layer"]),
@@ -32,9 +32,14 @@ pub const TESTER_COLUMNS: &[TesterColumn] = &[
     col("x", "cm", &["x"]),
     col("y", "cm", &["y"]),
     col("z", "cm", &["z"]),
-    col("waferorient", "", &["waferorient"]),
-    col("waferpart", "", &["waferpart"]),
 ];
+
+/// Columns that older testers do not write: all wafers then have the orientation of the V11 geometry and are full.
+pub const OPTIONAL_COLUMNS: [TesterColumn; 2] =
+    [col("waferorient", "", &["waferorient"]), col("waferpart", "", &["waferpart"])];
+
+/// `waferpart` of a wafer that is not cut.
+pub const FULL_WAFER: i32 = 0;
 
 /// Directory and name of the tree.
 pub const TESTER_TREE: &str = "L1THGCaltriggergeomtester/TreeTriggerCells";
@@ -68,37 +73,49 @@ pub struct GeometryTable {
 }
 
 impl GeometryTable {
-    /// The cells of `map`, first at positive, then at negative z (x and z change sign).
-    pub fn from_cell_map(map: &CellMap) -> Self {
+    /// The cells, first at positive, then at negative z (x and z change sign).
+    pub fn of_both_endcaps(cells: &Cells) -> Self {
         let mut table = Self::default();
         for zside in [1, -1] {
             let sign = f64::from(zside);
-            for i in 0..map.len() {
-                let is_scintillator = map.subdet[i] == subdet::CEH_SCINTILLATOR;
+            for i in 0..cells.len() {
+                let is_scintillator = cells.subdet[i] == subdet::CEH_SCINTILLATOR;
                 let (u, v, ieta, iphi) = if is_scintillator {
-                    (SCINTILLATOR_WAFER, SCINTILLATOR_WAFER, map.cu[i], map.cv[i])
+                    (SCINTILLATOR_WAFER, SCINTILLATOR_WAFER, cells.cu[i], cells.cv[i])
                 } else {
-                    (map.cu[i], map.cv[i], SCINTILLATOR_WAFER, SCINTILLATOR_WAFER)
+                    (cells.cu[i], cells.cv[i], SCINTILLATOR_WAFER, SCINTILLATOR_WAFER)
                 };
                 table.zside.push(zside);
-                table.subdet.push(map.subdet[i]);
-                table.layer.push(layers::tester_from_layer(map.layer[i], map.subdet[i]));
-                table.waferu.push(map.wu[i]);
-                table.waferv.push(map.wv[i]);
+                table.subdet.push(cells.subdet[i]);
+                table.layer.push(layers::tester_from_layer(cells.layer[i], cells.subdet[i]));
+                table.waferu.push(cells.wu[i]);
+                table.waferv.push(cells.wv[i]);
                 table.triggercellu.push(u);
                 table.triggercellv.push(v);
                 table.triggercellieta.push(ieta);
                 table.triggercelliphi.push(iphi);
-                table.x.push((sign * map.x[i]) as f32);
-                table.y.push(map.y[i] as f32);
-                table.z.push((sign * map.z[i]) as f32);
-                table.eta.push((sign * map.eta[i]) as f32);
-                table.phi.push(map.y[i].atan2(sign * map.x[i]) as f32);
+                table.x.push((sign * cells.x[i]) as f32);
+                table.y.push(cells.y[i] as f32);
+                table.z.push((sign * cells.z[i]) as f32);
+                table.eta.push((sign * cells.eta[i]) as f32);
+                table.phi.push(cells.y[i].atan2(sign * cells.x[i]) as f32);
                 table.waferorient.push(silicon::ORIENTATION_V11);
-                table.waferpart.push(0);
+                table.waferpart.push(FULL_WAFER);
             }
         }
         table
+    }
+
+    /// Computes the directions from the positions and gives scintillator cells no wafer.
+    pub fn complete(&mut self) {
+        let radii = self.x.iter().zip(&self.y).map(|(&x, &y)| f64::from(x).hypot(f64::from(y)));
+        self.eta = radii.zip(&self.z).map(|(radius, &z)| (f64::from(z) / radius).asinh() as f32).collect();
+        self.phi = self.x.iter().zip(&self.y).map(|(&x, &y)| y.atan2(x)).collect();
+        for (i, &subdetector) in self.subdet.iter().enumerate() {
+            if subdetector == subdet::CEH_SCINTILLATOR {
+                (self.waferu[i], self.waferv[i]) = (SCINTILLATOR_WAFER, SCINTILLATOR_WAFER);
+            }
+        }
     }
 
     /// Number of cells.
@@ -131,19 +148,21 @@ pub fn trigger_layer(subdetector: i32, tester_layer: i32, zside: i32, wanted_zsi
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::geometry::GeometryConfig;
+    use crate::geometry::{CellMap, GeometryConfig};
 
     #[test]
     fn both_endcaps_are_the_same_half_a_turn_apart() {
         let map = CellMap::new(&GeometryConfig::default());
-        let table = GeometryTable::from_cell_map(&map);
+        let table = GeometryTable::of_both_endcaps(&map.cells);
         assert_eq!(table.len(), 2 * map.len());
         for i in (0..map.len()).step_by(1009) {
             let j = i + map.len();
             assert_eq!((table.x[i], table.y[i], table.z[i]), (-table.x[j], table.y[j], -table.z[j]));
             assert_eq!(table.eta[i], -table.eta[j]);
             assert_eq!((table.zside[i], table.zside[j]), (1, -1));
-            assert_eq!(trigger_layer(table.subdet[i], table.layer[i], 1, 1), Some(map.layer[i]));
+            assert_eq!(trigger_layer(table.subdet[i], table.layer[i], 1, 1), Some(map.cells.layer[i]));
         }
+        let again = Cells::from_table(&table);
+        assert_eq!((again.layer, again.cv, again.phi.len()), (map.cells.layer, map.cells.cv, table.len() / 2));
     }
 }

@@ -21,12 +21,24 @@ pub fn name_in(schema: &Schema, def: &ColumnDef) -> Option<&'static str> {
 }
 
 /// The table that `text` names; of a ROOT file without a tree, the trigger ntuple if there is exactly one.
+///
+/// # Errors
+/// Those of the table.
 pub fn address_of(text: &str) -> Result<Address> {
+    address_in(text, NTUPLE_TREE)
+}
+
+/// The table that `text` names; of a ROOT file without a tree, the only one with the last part of the name of `tree`.
+///
+/// # Errors
+/// Those of the table.
+pub fn address_in(text: &str, tree: &str) -> Result<Address> {
+    let wanted = tree.rsplit('/').next();
     let mut address = Address::parse(text)?;
     if address.format == Format::Root && address.member.is_none() {
         let objects = recoil_table::contents(&address.path)?;
         let mut trees: Vec<String> =
-            objects.into_iter().map(|o| o.name).filter(|name| name.rsplit('/').next() == Some(NTUPLE_TREE)).collect();
+            objects.into_iter().map(|o| o.name).filter(|name| name.rsplit('/').next() == wanted).collect();
         trees.dedup();
         if let [only] = trees.as_slice() {
             address.member = Some(only.clone());

@@ -7,13 +7,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cells::CellReader;
+use super::geometry::read_geometry;
 use super::output::{Table, floats, ints, longs};
 use super::particles::{particles_of, read_particles};
 use super::{TABLES, problems, problems_in};
 use crate::chain::{Chain, ChainConfig, ChainOutput};
 use crate::data::primitives::{MOVED_CELLS, PHI_SCAN, PHI_SCAN_CHAIN};
 use crate::data::{EventBatch, GenBatch};
-use crate::geometry::{CellMap, GeometryConfig};
+use crate::geometry::{CellMap, Cells, GeometryConfig};
 use crate::phi_optimization::{PhiOptimization, PhiOptimizationConfig, PhiTable, check_ipar, scan};
 
 /// Keys of `hgcal optimize-phi`.
@@ -58,6 +59,9 @@ const CELLS_ROLE: InputRole = InputRole::optional("cells", "trigger cells to run
 const PARTICLES_ROLE: InputRole =
     InputRole::optional("particles", "the generated particles of the same events", TABLES);
 
+const GEOMETRY_ROLE: InputRole =
+    InputRole::optional("geometry", "cells to move, as the CMSSW geometry tester writes them", TABLES);
+
 /// Optimises and scans.
 pub struct OptimizePhi;
 
@@ -70,8 +74,9 @@ impl Stage for OptimizePhi {
             about: "Move cells between azimuthal bins so that fewer showers split",
             long: "Moves single cells over bin borders until the number of cells per bin is smooth, for several values of the \
                    parameter in parallel. Writes the moved cells and how far they moved. With cells and particles, the chain \
-                   runs with the new azimuths, and the scan tells how many showers split and the energy response.",
-            inputs: &[CELLS_ROLE, PARTICLES_ROLE],
+                   runs with the new azimuths, and the scan tells how many showers split and the energy response. \
+                   The cells are those of the model detector, or those of the tree of the CMSSW geometry tester.",
+            inputs: &[CELLS_ROLE, PARTICLES_ROLE, GEOMETRY_ROLE],
             output: OutputKind::Directory { doc: "the moved cells and the scan" },
             flags: &[],
         }
@@ -82,13 +87,16 @@ impl Stage for OptimizePhi {
     }
 
     fn run(&self, config: &OptimizePhiConfig, run: &Run) -> Result<Report, StageError> {
-        let map = CellMap::new(&config.geometry);
-        let results =
-            scan(&map, &config.optimization, &config.ipar, run.seed()).usage_error("the configuration cannot work")?;
-        write_moved(run, &map, &results)?;
+        let detector = match run.inputs().optional(GEOMETRY_ROLE.role) {
+            Some(geometry) => Cells::from_table(&read_geometry(&geometry.spec())?),
+            None => CellMap::new(&config.geometry).cells,
+        };
+        let results = scan(&detector, &config.optimization, &config.ipar, run.seed())
+            .usage_error("the configuration cannot work")?;
+        write_moved(run, &detector, &results)?;
         let chain = match (run.inputs().optional(CELLS_ROLE.role), run.inputs().optional(PARTICLES_ROLE.role)) {
             (Some(cells), Some(particles)) => {
-                Some(run_chain(run, config, &map, &results, &cells.spec(), &particles.spec())?)
+                Some(run_chain(run, config, &detector, &results, &cells.spec(), &particles.spec())?)
             }
             (None, None) => None,
             _ => return Err(StageError::usage("cells and particles are needed together")),
@@ -160,13 +168,13 @@ impl Counts {
 fn run_chain(
     run: &Run,
     config: &OptimizePhiConfig,
-    map: &CellMap,
+    detector: &Cells,
     results: &[PhiOptimization],
     cells: &str,
     particles: &str,
 ) -> Result<Vec<Counts>, StageError> {
     let chain = Chain::new(&config.chain).usage_error("the configuration cannot work")?;
-    let tables: Vec<PhiTable> = results.iter().map(|result| PhiTable::new(map, result)).collect();
+    let tables: Vec<PhiTable> = results.iter().map(|result| PhiTable::new(detector, result)).collect();
     let particles = read_particles(particles).input_error(format!("cannot read {particles}"))?;
     let mut reader = CellReader::open(cells).input_error(format!("cannot read {cells}"))?;
     let mut counts = vec![Counts::default(); results.len()];
@@ -184,7 +192,7 @@ fn run_chain(
     Ok(counts)
 }
 
-fn write_moved(run: &Run, map: &CellMap, results: &[PhiOptimization]) -> Result<(), StageError> {
+fn write_moved(run: &Run, cells: &Cells, results: &[PhiOptimization]) -> Result<(), StageError> {
     let path = run.output("moved.parquet")?;
     let mut table = Table::create_plain(&path, "moved.parquet", MOVED_CELLS.iter().copied())?;
     for result in results {
@@ -193,12 +201,12 @@ fn write_moved(run: &Run, map: &CellMap, results: &[PhiOptimization]) -> Result<
         let real = |column: &[f64]| floats(&rows.iter().filter_map(|&i| column.get(i).copied()).collect::<Vec<_>>());
         table.write_plain([
             floats(&vec![result.ipar; rows.len()]),
-            pick(&map.layer),
-            pick(&map.wu),
-            pick(&map.wv),
-            pick(&map.cu),
-            pick(&map.cv),
-            real(&map.phi),
+            pick(&cells.layer),
+            pick(&cells.wu),
+            pick(&cells.wv),
+            pick(&cells.cu),
+            pick(&cells.cv),
+            real(&cells.phi),
             real(&result.phi),
         ])?;
     }

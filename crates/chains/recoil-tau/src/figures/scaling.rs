@@ -82,12 +82,15 @@ pub fn ranges(table: &ScalingTable, quantiles: &[(Key, Vec<(String, Quantiles)>)
         let name = format!("{} ({})", key.1, key.2);
         rows.push((name, [parameters.lim_min, parameters.lim_max], scaled, is_suspicious));
     }
-    let per_panel = 30;
-    let panels: Vec<Panel> = rows.chunks(per_panel).map(range_panel).collect();
-    let count = panels.len().max(1);
+    let panels: Vec<Panel> = rows.chunks(ROWS_PER_PANEL).map(range_panel).collect();
     let panels = if panels.is_empty() { vec![Panel::new("(value - mean) / width", "")] } else { panels };
-    labelled(Figure::grid(count.min(3), panels).size(800.0 * count.min(3) as f64, 900.0 * count.div_ceil(3) as f64), "")
+    let (columns, lines) = (panels.len().min(2), panels.len().div_ceil(2));
+    // wide enough for the longest names and as much again
+    labelled(Figure::grid(columns, panels).size(1300.0 * columns as f64, 1000.0 * lines as f64), "")
 }
+
+/// Names of this many features stand one above the other without touching.
+const ROWS_PER_PANEL: usize = 32;
 
 fn range_panel(rows: &[(String, [f64; 2], Quantiles, bool)]) -> Panel {
     let bound = |value: f64| value.clamp(-12.0, 12.0);

@@ -18,8 +18,13 @@ impl Parameters {
     /// Parameters as a training starts: kernels uniform after Glorot, biases and the rest constant. Each tensor has its
     /// own stream of random numbers, so that another layer does not change it.
     pub fn new(network: &Network, seed: u64) -> Self {
-        let mut values = vec![0.0; network.values()];
-        for (index, tensor) in network.tensors.iter().enumerate() {
+        Self::of_specs(&network.tensors, seed)
+    }
+
+    /// The same for a list of tensors that stand one behind the other.
+    pub(crate) fn of_specs(tensors: &[TensorSpec], seed: u64) -> Self {
+        let mut values = vec![0.0; tensors.last().map_or(0, |tensor| tensor.range.end)];
+        for (index, tensor) in tensors.iter().enumerate() {
             let own = &mut values[tensor.range.clone()];
             match tensor.start {
                 Start::Constant(value) => own.fill(value),
@@ -49,7 +54,7 @@ impl Parameters {
                 }
             }
         }
-        Self { specs: network.tensors.clone(), values }
+        Self { specs: tensors.to_vec(), values }
     }
 
     /// The tensors' names and shapes.

@@ -18,18 +18,23 @@ pub enum Format {
     Npy,
     /// Several NumPy arrays, one per column.
     Npz,
+    /// A table in an HDF5 file.
+    Hdf5,
     /// A tree in a ROOT file.
     Root,
 }
 
 impl Format {
-    const EXTENSIONS: [(&'static str, Self); 7] = [
+    const EXTENSIONS: [(&'static str, Self); 10] = [
         (".parquet", Self::Parquet),
         (".pq", Self::Parquet),
         (".csv", Self::Csv),
         (".csv.gz", Self::CsvGz),
         (".npy", Self::Npy),
         (".npz", Self::Npz),
+        (".h5", Self::Hdf5),
+        (".hdf5", Self::Hdf5),
+        (".hdf", Self::Hdf5),
         (".root", Self::Root),
     ];
 
@@ -42,7 +47,7 @@ impl Format {
 
     /// Whether files of this format hold several tables by name.
     pub fn has_members(self) -> bool {
-        matches!(self, Self::Root | Self::Npz)
+        matches!(self, Self::Root | Self::Npz | Self::Hdf5)
     }
 }
 
@@ -60,7 +65,7 @@ impl Format {
 pub struct Address {
     /// File.
     pub path: PathBuf,
-    /// Tree or array inside the file.
+    /// Tree, array or table inside the file.
     pub member: Option<String>,
     /// How the bytes are to be read or written.
     pub format: Format,
@@ -122,6 +127,6 @@ mod tests {
         assert_eq!(Address::parse("a.ROOT:").unwrap().member, None);
         assert_eq!(Address::parse("a.npz:/pt").unwrap().to_string(), "a.npz:pt");
         assert!(Address::parse("a.csv:pt").is_err());
-        assert!(Address::parse("a.hdf5").is_err());
+        assert!(Address::parse("a.fits").is_err());
     }
 }

@@ -13,7 +13,7 @@ use crate::stream::ReadOptions;
 pub struct Object {
     /// Path inside the file; the file's own name for formats that hold one table.
     pub name: String,
-    /// Class in ROOT files, element type and shape of a NumPy array, otherwise "table".
+    /// Class in ROOT files, element type and shape of a NumPy array, layout of an HDF5 table, otherwise "table".
     pub class: String,
     /// Rows of a table, where that is known without reading it.
     pub rows: Option<u64>,
@@ -28,6 +28,7 @@ pub fn contents(path: &Path) -> Result<Vec<Object>> {
     match Format::of(path)? {
         Format::Root => crate::root::contents(path),
         Format::Npz | Format::Npy => crate::numpy::contents(path),
+        Format::Hdf5 => crate::hdf5::contents(path),
         Format::Parquet | Format::Csv | Format::CsvGz => {
             let address = crate::Address::of_path(path)?;
             let reader = crate::open_at(&address, &ReadOptions::default())?;

@@ -64,7 +64,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The file's extension names no table format.
-    #[error("{file}: no table format has this extension (known: .parquet, .csv, .csv.gz, .npy, .npz, .root)")]
+    #[error("{file}: no table format has this extension (known: .parquet, .csv, .csv.gz, .npy, .npz, .h5, .root)")]
     UnknownFormat {
         /// File.
         file: String,
@@ -102,7 +102,7 @@ pub enum Error {
     WhichMember {
         /// File.
         file: String,
-        /// "tree" or "array".
+        /// "tree", "array" or "table".
         what: &'static str,
         /// Names to choose from.
         available: String,

@@ -1,4 +1,4 @@
-//! Columnar event tables: Parquet, CSV, NumPy and ROOT in and out, selections on jagged columns.
+//! Columnar event tables: Parquet, CSV, NumPy, HDF5 and ROOT in and out, selections on jagged columns.
 //!
 //! A table is a stream of Arrow record batches. Scalar columns hold one value per event, `List` columns a collection
 //! per event; the metadata of a column tells its `unit` and its meaning (`doc`). [`open`] reads any supported file,
@@ -32,11 +32,13 @@ pub mod csv;
 mod error;
 mod filled;
 mod group;
+pub mod hdf5;
 mod jagged;
 mod many;
 mod number;
 pub mod numpy;
 pub mod parquet;
+mod record;
 pub mod root;
 pub mod select;
 mod shape;
@@ -73,6 +75,7 @@ pub fn open_at(address: &Address, options: &ReadOptions) -> Result<Box<dyn Batch
         Format::Csv => Box::new(csv::CsvReader::open(path, false, options)?),
         Format::CsvGz => Box::new(csv::CsvReader::open(path, true, options)?),
         Format::Npy | Format::Npz => Box::new(numpy::NumpyReader::open(address, options)?),
+        Format::Hdf5 => Box::new(hdf5::Hdf5Reader::open(address, options)?),
         Format::Root => Box::new(root::RootReader::open(address, options)?),
     })
 }
@@ -94,6 +97,7 @@ pub fn create(address: &Address, schema: &SchemaRef) -> Result<Box<dyn BatchWrit
         Format::CsvGz => Box::new(csv::CsvWriter::create(path, true, schema)?),
         Format::Npy => Box::new(numpy::NpyWriter::create(path, schema)?),
         Format::Npz => Box::new(numpy::NpzWriter::create(path, schema)?),
+        Format::Hdf5 => Box::new(hdf5::Hdf5Writer::create(address, schema)?),
         Format::Root => Box::new(root::RootWriter::create(address, schema)?),
     })
 }

@@ -19,6 +19,14 @@ pub(crate) fn padded(columns: usize) -> usize {
 }
 
 impl Matrix {
+    /// A matrix of zeros.
+    pub(crate) fn zeros(rows: usize, columns: usize) -> Self {
+        let mut matrix = Self::default();
+        matrix.resize(rows, columns);
+        matrix.clear();
+        matrix
+    }
+
     /// Takes another size. The memory is kept; the contents are anything.
     pub(crate) fn resize(&mut self, rows: usize, columns: usize) {
         self.rows = rows;

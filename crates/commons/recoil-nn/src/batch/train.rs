@@ -158,13 +158,7 @@ impl<'a> BatchTrainer<'a> {
 
     /// Ends an epoch with these mean losses; its record is the last of the history.
     pub fn end_epoch(&mut self, loss: f64, validation: Option<f64>, seconds: f64) -> EpochRecord {
-        let State { config, history, .. } = &self.state;
-        let epoch = history.len();
-        let factor = config.schedule.factor(epoch as f64 + 0.999_999, config.epochs, history);
-        let rate = config.optimiser.rate() * factor;
-        let record = EpochRecord { epoch: epoch + 1, loss, validation, rate, seconds };
-        self.state.record(record.clone());
-        record
+        self.state.end_epoch(loss, validation, seconds)
     }
 
     /// Writes a checkpoint; a file that is there is replaced at once, never left half-written.
@@ -188,7 +182,7 @@ impl<'a> BatchTrainer<'a> {
 }
 
 /// Sum of weight times loss over the rows; the gradient of the mean over rows goes to `gradient`.
-fn losses(
+pub(crate) fn losses(
     loss: &dyn Loss,
     rows: &[&[f32]],
     target: &[f32],

@@ -35,6 +35,16 @@ impl State {
         self.history.len() >= self.config.epochs || self.config.early_stopping.stops(&self.history)
     }
 
+    /// Ends an epoch with these mean losses; gives its record, the last of the history.
+    pub(crate) fn end_epoch(&mut self, loss: f64, validation: Option<f64>, seconds: f64) -> EpochRecord {
+        let epoch = self.history.len();
+        let factor = self.config.schedule.factor(epoch as f64 + 0.999_999, self.config.epochs, &self.history);
+        let rate = self.config.optimiser.rate() * factor;
+        let record = EpochRecord { epoch: epoch + 1, loss, validation, rate, seconds };
+        self.record(record.clone());
+        record
+    }
+
     /// Adds an epoch; the parameters of the best one are kept.
     pub(crate) fn record(&mut self, record: EpochRecord) {
         self.history.push(record);

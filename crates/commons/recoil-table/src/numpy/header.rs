@@ -5,60 +5,11 @@ use std::io::Read;
 use super::literal::{Literal, parse};
 use super::malformed;
 use crate::error::{Error, Result};
+use crate::record::{Element, FieldLayout};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Headers longer than this are refused.
 const LONGEST: usize = 1 << 20;
-
-/// Kind of one element, with its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Element {
-    Bool,
-    Int(usize),
-    Uint(usize),
-    Float(usize),
-    /// Bytes, padded with zeros.
-    Bytes(usize),
-    /// Characters of four bytes each, padded with zeros.
-    Text(usize),
-    /// A time in whole units as `i64`.
-    Time,
-    /// Padding.
-    Void(usize),
-}
-
-impl Element {
-    pub fn size(self) -> usize {
-        match self {
-            Self::Bool => 1,
-            Self::Int(size) | Self::Uint(size) | Self::Float(size) | Self::Bytes(size) | Self::Void(size) => size,
-            Self::Text(length) => length.saturating_mul(4),
-            Self::Time => 8,
-        }
-    }
-}
-
-/// A column inside of each row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FieldLayout {
-    /// Empty for an array that is not structured.
-    pub name: String,
-    /// First byte in the row.
-    pub offset: usize,
-    pub element: Element,
-    pub big_endian: bool,
-    /// Lengths of the axes behind the first one.
-    pub shape: Vec<usize>,
-    /// Unit of a time.
-    pub unit: Option<String>,
-}
-
-impl FieldLayout {
-    /// Elements per row.
-    pub fn count(&self) -> usize {
-        self.shape.iter().product()
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {

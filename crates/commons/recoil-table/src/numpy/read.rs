@@ -5,24 +5,20 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{
-    Array, ArrayRef, BooleanArray, FixedSizeListArray, ListArray, PrimitiveArray, RecordBatch, RecordBatchOptions,
-    StringArray,
-};
-use arrow_buffer::{BooleanBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, RecordBatchOptions};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, SchemaRef};
 
-use super::header::{Element, FieldLayout, Header};
+use super::header::Header;
 use super::zip::{Member, members};
 use super::{OFFSETS, VALUE, malformed};
 use crate::address::{Address, Format};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::record::{Element, FieldLayout};
 use crate::stream::{BatchReader, ReadOptions};
-use crate::types::{UNIT, element, fixed_of, list_of, project, schema_of};
+use crate::types::{UNIT, element, list_of, project, schema_of};
 
 /// The arrays of a `.npy` or `.npz` file read batch after batch.
 pub struct NumpyReader {
@@ -245,24 +241,7 @@ impl Stream {
     }
 
     fn field(&self, name: &str, layout: &FieldLayout) -> Result<Field> {
-        let mut data_type = match layout.element {
-            Element::Bool => DataType::Boolean,
-            Element::Int(1) => DataType::Int8,
-            Element::Int(2) => DataType::Int16,
-            Element::Int(4) => DataType::Int32,
-            Element::Int(_) | Element::Time => DataType::Int64,
-            Element::Uint(1) => DataType::UInt8,
-            Element::Uint(2) => DataType::UInt16,
-            Element::Uint(4) => DataType::UInt32,
-            Element::Uint(_) => DataType::UInt64,
-            Element::Float(2 | 4) => DataType::Float32,
-            Element::Float(_) => DataType::Float64,
-            Element::Bytes(_) | Element::Text(_) | Element::Void(_) => DataType::Utf8,
-        };
-        for axis in layout.shape.iter().rev() {
-            let size = i32::try_from(*axis).map_err(|_| malformed(&self.place, "an axis beyond all memory"))?;
-            data_type = fixed_of(data_type, size);
-        }
+        let mut data_type = layout.data_type().map_err(|message| malformed(&self.place, message))?;
         if self.lists.is_some() {
             data_type = list_of(data_type);
         }
@@ -356,103 +335,8 @@ impl Stream {
         }
         let rows = usize::try_from(count).unwrap_or(usize::MAX);
         let fields = self.header.layout.fields.iter();
-        fields.map(|field| column(&self.place, field, &data, stride, rows)).collect()
-    }
-}
-
-/// The column `field` of `rows` rows of `stride` bytes.
-fn column(place: &str, field: &FieldLayout, data: &[u8], stride: usize, rows: usize) -> Result<ArrayRef> {
-    let size = field.element.size();
-    let width = size * field.count();
-    let elements = || {
-        (0..rows).flat_map(move |row| {
-            let part = data.get(row * stride + field.offset..row * stride + field.offset + width).unwrap_or_default();
-            part.chunks_exact(size.max(1))
-        })
-    };
-    macro_rules! numbers {
-        ($arrow:ident, $native:ty) => {{
-            let little = |bytes: &[u8]| bytes.try_into().map(<$native>::from_le_bytes).unwrap_or_default();
-            let big = |bytes: &[u8]| bytes.try_into().map(<$native>::from_be_bytes).unwrap_or_default();
-            let values: Vec<$native> =
-                if field.big_endian { elements().map(big).collect() } else { elements().map(little).collect() };
-            Arc::new(PrimitiveArray::<$arrow>::from(values))
-        }};
-    }
-    let values: ArrayRef = match field.element {
-        Element::Bool => {
-            let bits: Vec<bool> = elements().map(|bytes| bytes != [0]).collect();
-            Arc::new(BooleanArray::new(BooleanBuffer::from(bits), None))
-        }
-        Element::Int(1) => numbers!(Int8Type, i8),
-        Element::Int(2) => numbers!(Int16Type, i16),
-        Element::Int(4) => numbers!(Int32Type, i32),
-        Element::Int(_) | Element::Time => numbers!(Int64Type, i64),
-        Element::Uint(1) => numbers!(UInt8Type, u8),
-        Element::Uint(2) => numbers!(UInt16Type, u16),
-        Element::Uint(4) => numbers!(UInt32Type, u32),
-        Element::Uint(_) => numbers!(UInt64Type, u64),
-        Element::Float(2) => {
-            let half = |bytes: &[u8]| {
-                let bytes = bytes.try_into().unwrap_or_default();
-                from_half(if field.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
-            };
-            Arc::new(PrimitiveArray::<Float32Type>::from(elements().map(half).collect::<Vec<f32>>()))
-        }
-        Element::Float(4) => numbers!(Float32Type, f32),
-        Element::Float(_) => numbers!(Float64Type, f64),
-        Element::Bytes(0) | Element::Text(0) => Arc::new(StringArray::from_iter_values(vec![""; rows * field.count()])),
-        Element::Bytes(_) | Element::Void(_) => {
-            let text = |bytes: &[u8]| {
-                let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-                String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
-            };
-            Arc::new(StringArray::from(elements().map(text).collect::<Vec<String>>()))
-        }
-        Element::Text(_) => {
-            let text = |bytes: &[u8]| {
-                let codes = bytes.chunks_exact(4).map(|code| {
-                    let code = code.try_into().unwrap_or_default();
-                    if field.big_endian { u32::from_be_bytes(code) } else { u32::from_le_bytes(code) }
-                });
-                let text: String = codes.map(|code| char::from_u32(code).unwrap_or('\u{fffd}')).collect();
-                text.trim_end_matches('\0').to_owned()
-            };
-            Arc::new(StringArray::from(elements().map(text).collect::<Vec<String>>()))
-        }
-    };
-    let mut array = values;
-    for axis in field.shape.iter().rev() {
-        let size = i32::try_from(*axis).map_err(|_| malformed(place, "an axis beyond all memory"))?;
-        let list = FixedSizeListArray::try_new(element(array.data_type().clone()), size, array, None);
-        array = Arc::new(list.map_err(|error| malformed(place, error.to_string()))?);
-    }
-    Ok(array)
-}
-
-/// A half-precision number (1 sign, 5 exponent and 10 fraction bits).
-fn from_half(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff));
-    sign * match exponent {
-        0 => fraction * 2_f32.powi(-24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        exponent => (1.0 + fraction / 1024.0) * 2_f32.powi(exponent - 15),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::from_half;
-
-    #[test]
-    #[allow(clippy::float_cmp)]
-    fn half_precision_numbers_are_exact() {
-        assert_eq!(from_half(0x3c00), 1.0);
-        assert_eq!(from_half(0xc000), -2.0);
-        assert_eq!(from_half(0x7bff), 65504.0);
-        assert_eq!(from_half(0x0001), 5.960_464_5e-8);
-        assert!(from_half(0x7e00).is_nan());
+        fields
+            .map(|field| field.column(&data, stride, rows).map_err(|message| malformed(&self.place, message)))
+            .collect()
     }
 }

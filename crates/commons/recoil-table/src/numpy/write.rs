@@ -5,9 +5,6 @@ use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, SchemaRef};
 
@@ -16,6 +13,7 @@ use super::header::written;
 use super::zip::Archive;
 use crate::error::{Error, Result};
 use crate::filled::filled;
+use crate::record::{bytes_of, rows_of};
 use crate::stream::BatchWriter;
 use crate::types::type_name;
 
@@ -73,14 +71,7 @@ impl BatchWriter for NpyWriter {
     fn write(&mut self, records: &RecordBatch) -> Result<()> {
         let records = filled(&self.file, self.rows, records)?;
         let rows = records.num_rows();
-        let columns: Vec<Vec<u8>> = records.columns().iter().map(bytes_of).collect();
-        let widths: Vec<usize> = columns.iter().map(|bytes| bytes.len().checked_div(rows).unwrap_or(0)).collect();
-        let mut all = Vec::with_capacity(columns.iter().map(Vec::len).sum());
-        for row in 0..rows {
-            for (bytes, width) in columns.iter().zip(&widths) {
-                all.extend_from_slice(bytes.get(row * width..(row + 1) * width).unwrap_or_default());
-            }
-        }
+        let all = rows_of(records.columns(), rows);
         self.rows += rows as u64;
         self.out.write_all(&all).map_err(|error| Error::io(&self.file, error))
     }
@@ -283,32 +274,4 @@ fn quoted(name: &str) -> String {
 fn tuple(axes: &[usize]) -> String {
     let axes: Vec<String> = axes.iter().map(usize::to_string).collect();
     format!("({},)", axes.join(", "))
-}
-
-/// The values one after the other in little-endian order; nothing for strings and lists.
-fn bytes_of(array: &ArrayRef) -> Vec<u8> {
-    macro_rules! numbers {
-        ($arrow:ident) => {
-            array.as_primitive::<$arrow>().values().iter().flat_map(|value| value.to_le_bytes()).collect()
-        };
-    }
-    match array.data_type() {
-        DataType::Boolean => array.as_boolean().values().iter().map(u8::from).collect(),
-        DataType::Int8 => numbers!(Int8Type),
-        DataType::UInt8 => numbers!(UInt8Type),
-        DataType::Int16 => numbers!(Int16Type),
-        DataType::UInt16 => numbers!(UInt16Type),
-        DataType::Int32 => numbers!(Int32Type),
-        DataType::UInt32 => numbers!(UInt32Type),
-        DataType::Int64 => numbers!(Int64Type),
-        DataType::UInt64 => numbers!(UInt64Type),
-        DataType::Float32 => numbers!(Float32Type),
-        DataType::Float64 => numbers!(Float64Type),
-        DataType::FixedSizeList(_, size) => {
-            let list = array.as_fixed_size_list();
-            let size = usize::try_from(*size).unwrap_or(0);
-            bytes_of(&list.values().slice(list.offset() * size, list.len() * size))
-        }
-        _ => Vec::new(),
-    }
 }

@@ -13,7 +13,7 @@ use crate::data::load::Loaded;
 use crate::data::truth::TauType;
 use crate::error::{Result, TauError};
 use crate::features::Cone;
-use crate::grid::{Encoder, FlatInputs, SparseGrid};
+use crate::grid::{Encoder, FlatInputs, Form, Sequence, SparseGrid};
 
 /// Which candidates become rows of batches.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +66,8 @@ pub struct Batch {
     pub inner: SparseGrid,
     /// The isolation cone.
     pub outer: SparseGrid,
+    /// The particles one by one; only one of the forms is there.
+    pub sequence: Sequence,
     /// Values that were not finite and became missing.
     pub not_finite: u64,
 }
@@ -191,8 +193,14 @@ impl Piece {
         let rows = self.rows.get(range.clone()).unwrap_or(&[]);
         let mut not_finite = Default::default();
         let flat = encoder.flat(&self.loaded, rows, &mut not_finite);
-        let inner = encoder.grid(&self.loaded, rows, Cone::Inner, &mut not_finite)?;
-        let outer = encoder.grid(&self.loaded, rows, Cone::Outer, &mut not_finite)?;
+        let (mut inner, mut outer, mut sequence) = Default::default();
+        match encoder.form() {
+            Form::Grids => {
+                inner = encoder.grid(&self.loaded, rows, Cone::Inner, &mut not_finite)?;
+                outer = encoder.grid(&self.loaded, rows, Cone::Outer, &mut not_finite)?;
+            }
+            Form::Sequence { most } => sequence = encoder.sequence(&self.loaded, rows, most, &mut not_finite)?,
+        }
         let at = |name: &str, row: u32| self.loaded.column(name).get(row as usize).copied().unwrap_or(f32::NAN);
         Ok(Batch {
             origin: rows.iter().map(|row| (self.file.clone(), self.loaded.rows.start + u64::from(*row))).collect(),
@@ -201,6 +209,7 @@ impl Piece {
             flat,
             inner,
             outer,
+            sequence,
             not_finite: not_finite.values().flatten().sum(),
         })
     }
@@ -263,6 +272,7 @@ impl Batch {
         self.flat.values.extend(other.flat.values);
         self.inner.append(other.inner);
         self.outer.append(other.outer);
+        self.sequence.append(other.sequence);
         self.not_finite += other.not_finite;
         Ok(())
     }

@@ -6,6 +6,8 @@
 
 mod cells;
 mod encode;
+mod sequence;
 
 pub use cells::{CellFinder, Place};
 pub use encode::{Encoder, FlatInputs, SparseGrid};
+pub use sequence::{Form, PointBlock, Sequence};

@@ -4,6 +4,8 @@ pub mod batch;
 pub mod cnn;
 pub mod dual;
 pub mod loss;
+pub mod points;
+pub mod topology;
 pub mod weights;
 mod width;
 

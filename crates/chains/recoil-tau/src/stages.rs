@@ -12,6 +12,7 @@ pub mod import;
 pub mod roc;
 pub mod scale;
 pub mod scale_merge;
+mod scores;
 pub mod shuffle_merge;
 pub mod simulate;
 pub mod spectrum;

@@ -1,6 +1,6 @@
 //! Candidates with scores: what evaluation needs of a table.
 
-use recoil_table::{Address, ReadOptions, Selection, addresses};
+use recoil_table::{Address, Format, ReadOptions, Selection, addresses};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +156,17 @@ impl Candidates {
     }
 }
 
+/// The frame of an HDF5 file of scores that holds everything.
+pub const CANDIDATES_FRAME: &str = "candidates";
+
+/// Where the scores of a file stand: in an HDF5 file in the frame that holds everything, if none is named.
+fn scores_of(address: Address) -> Address {
+    match (address.format, &address.member) {
+        (Format::Hdf5, None) => Address { member: Some(CANDIDATES_FRAME.to_owned()), ..address },
+        _ => address,
+    }
+}
+
 /// `tau / (tau + fake)`, 0 where the tau output is 0.
 pub fn discriminator(tau: f64, fake: f64) -> f64 {
     if tau == 0.0 { 0.0 } else { tau / (tau + fake) }
@@ -166,7 +177,7 @@ pub fn discriminator(tau: f64, fake: f64) -> f64 {
 /// # Errors
 /// Missing columns, scores that are not numbers or lie outside of 0 to 1, weights that are not finite.
 pub fn read(files: &[String], names: &ColumnNames, selection: &str) -> Result<Candidates> {
-    let addresses: Vec<Address> = addresses(files)?;
+    let addresses: Vec<Address> = addresses(files)?.into_iter().map(scores_of).collect();
     let selection = match selection.trim() {
         "" => None,
         text => Some(Selection::parse(text).map_err(recoil_table::Error::from)?),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cells::{CellFinder, Place};
+use super::sequence::Form;
 use crate::data::load::{Loaded, Wanted};
 use crate::error::{Result, TauError};
 use crate::features::{Block, Cone, FeatureTable, Lanes, Program, Scratch};
@@ -76,23 +77,24 @@ pub struct FlatInputs {
     pub values: Vec<f32>,
 }
 
-struct BlockCode {
-    name: String,
+pub(super) struct BlockCode {
+    pub name: String,
     program: Program,
     membership: Option<Program>,
     collection: Option<String>,
-    width: usize,
+    pub width: usize,
     /// For each cone: what scales the features.
     scalers: BTreeMap<Cone, Vec<Scaler>>,
 }
 
 /// Turns candidates into network inputs, by a feature table and its scaling.
 pub struct Encoder {
-    table: FeatureTable,
+    pub(super) table: FeatureTable,
     flat: Option<BlockCode>,
     global: Option<BlockCode>,
-    objects: Vec<BlockCode>,
+    pub(super) objects: Vec<BlockCode>,
     wanted: Wanted,
+    form: Form,
 }
 
 /// Counts values that were not finite and became missing: by block, and by feature in its order.
@@ -113,7 +115,7 @@ impl BlockCode {
     }
 
     /// Computes the features of the lanes and hands each scaled value that is there to `put`: lane, feature, value.
-    fn run(
+    pub fn run(
         &self,
         loaded: &Loaded,
         lanes: Lanes<'_>,
@@ -170,7 +172,17 @@ impl Encoder {
                 ["pt", "eta", "phi"].iter().for_each(|name| wanted.add(&format!("{collection}_{name}"), true));
             }
         }
-        Ok(Self { table: table.clone(), flat, global, objects, wanted })
+        Ok(Self { table: table.clone(), flat, global, objects, wanted, form: Form::Grids })
+    }
+
+    /// The same, turning candidates of batches into `form`.
+    pub fn with_form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// What candidates of batches are turned into.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// The columns that it needs.
@@ -338,7 +350,7 @@ impl Encoder {
     }
 
     /// Of each collection: the block that each object belongs to.
-    fn kinds(&self, loaded: &Loaded, scratch: &mut Scratch) -> Vec<(String, Vec<u16>)> {
+    pub(super) fn kinds(&self, loaded: &Loaded, scratch: &mut Scratch) -> Vec<(String, Vec<u16>)> {
         let mut kinds: Vec<(String, Vec<u16>)> = Vec::new();
         for (index, block) in (0_u16..).zip(&self.objects) {
             let Some(collection) = &block.collection else { continue };
@@ -371,4 +383,5 @@ impl Encoder {
     }
 }
 
-const NO_KIND: u16 = u16::MAX;
+/// Objects that belong to no block.
+pub(super) const NO_KIND: u16 = u16::MAX;

@@ -172,6 +172,9 @@ pub struct InputShape {
     pub sides: [usize; 2],
     /// Name and numbers per cell of each kind of objects.
     pub components: Vec<(String, usize)>,
+    /// Name and numbers per particle of each kind of particles, for networks that see them one by one.
+    #[serde(default)]
+    pub objects: Vec<(String, usize)>,
 }
 
 impl Default for InputShape {
@@ -182,6 +185,15 @@ impl Default for InputShape {
             flat: 43,
             sides: [11, 21],
             components: vec![component("egamma", 86), component("muon", 64), component("hadrons", 38)],
+            objects: vec![
+                component("PfCand_electron", 22),
+                component("PfCand_muon", 23),
+                component("PfCand_chHad", 27),
+                component("PfCand_nHad", 7),
+                component("PfCand_gamma", 23),
+                component("Electron", 37),
+                component("Muon", 37),
+            ],
         }
     }
 }
@@ -195,6 +207,7 @@ impl InputShape {
             flat: table.flat().map_or(0, |block| block.enabled().count()),
             sides: [table.inner.cells, table.outer.cells],
             components: table.inputs.iter().map(component).collect(),
+            objects: table.objects().map(|block| (block.name.clone(), block.enabled().count())).collect(),
         }
     }
 

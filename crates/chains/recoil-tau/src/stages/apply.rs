@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float32Array, Int32Array, Int64Array, StringArray, UInt16Array, UInt64Array};
 use arrow_schema::DataType;
 use rayon::prelude::*;
-use recoil_nn::batch::Predictor;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, OutputKind, Problem, Report, Run, Stage, StageError};
 use recoil_table::field;
@@ -15,12 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::export::model;
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
+use super::scores::{NODES, Scores};
 use crate::batches::{Pieces, RowSelection};
 use crate::data::file::{CandidateFile, floats, integers};
 use crate::error::Result;
-use crate::network::batch::Candidates;
 use crate::training::task::CLASSES;
-use recoil_outputs::Table;
 
 /// Keys of `tau apply`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +30,9 @@ pub struct ApplyKeys {
     pub files: FilesConfig,
     /// Whether reconstructed candidates without a class are taken too; their `gen_type` is -1.
     pub include_mismatched: bool,
+    /// Whether every row of the files becomes a row, those without a score with zeros. HDF5 files are always so: rows
+    /// have the numbers that they have in the input.
+    pub every_row: bool,
     /// Candidates that are computed at a time.
     pub n_tau: usize,
     /// What happens with files that cannot be used: `stop` or `skip`.
@@ -44,6 +45,7 @@ impl Default for ApplyKeys {
             model: String::new(),
             files: FilesConfig::default(),
             include_mismatched: false,
+            every_row: false,
             n_tau: 250,
             on_bad_file: OnBadFile::Stop,
         }
@@ -77,9 +79,10 @@ impl Stage for Apply {
             name: "tau apply",
             about: "Compute the scores of a trained network for candidates",
             long: "Streams the files in their order and writes a row per candidate: sample (folder of the file), event, \
-                   kinematics, the four outputs of the network and the true class (0 e, 1 mu, 2 tau, 3 jet, -1 none).",
+                   kinematics, the four outputs of the network and the true class (0 e, 1 mu, 2 tau, 3 jet, -1 none). An HDF5 \
+                   file has frames for pandas: predictions, targets (one-hot), and candidates with all columns of numbers.",
             inputs: &[CANDIDATES],
-            output: OutputKind::File { doc: "the scores", formats: &["parquet", "csv", "root"] },
+            output: OutputKind::File { doc: "the scores", formats: &["parquet", "csv", "root", "h5"] },
             flags: &[
                 Flag { name: "model", key: "model", list: false },
                 Flag { name: "input-dir", key: "files.input_dir", list: true },
@@ -93,12 +96,14 @@ impl Stage for Apply {
         let folder = PathBuf::from(&config.model);
         let model = model(&config.model)?;
         let encoder = model.encoder(&folder).input_error("cannot read the model")?;
-        let predictor = Predictor::new(model.network(), model.parameters()).internal_error("cannot use the model")?;
-        let locations = &model.about().network.cell_locations;
+        let predictor = model.network().predictor(model.parameters()).internal_error("cannot use the model")?;
+        let topology = &model.about().network;
         let bad = BadFiles::new(config.on_bad_file, Some(run));
         let selection = RowSelection { include_mismatched: config.include_mismatched, ..RowSelection::default() };
         let mut pieces = Pieces::new(&encoder, selection, files, &config.files.tree, PIECE_ROWS);
-        let mut table = create(&run.output_file()?)?;
+        let output = run.output_file()?;
+        let every_row = config.every_row || Scores::has_frames(&output);
+        let mut table = create(&output)?;
         let progress = run.progress("applying", "candidates", None);
         let (mut candidates, mut not_finite) = (0_u64, 0);
         let mut open: Option<(Arc<str>, CandidateFile)> = None;
@@ -111,7 +116,7 @@ impl Stage for Apply {
             let starts: Vec<usize> = (0..piece.rows.len()).step_by(config.n_tau).collect();
             let of = |start: &usize| -> Result<(Vec<f32>, u64)> {
                 let batch = piece.encode(&encoder, *start..piece.rows.len().min(start + config.n_tau))?;
-                Ok((predictor.predict(&Candidates::of(&batch, locations).batch())?, batch.not_finite))
+                Ok((predictor.predict(&topology.inputs(&batch))?, batch.not_finite))
             };
             let found: Vec<(Vec<f32>, u64)> =
                 starts.par_iter().map(of).collect::<Result<_>>().input_error("cannot compute scores")?;
@@ -127,8 +132,13 @@ impl Stage for Apply {
                 }
             };
             let class = |known: &Option<_>| CLASSES.iter().position(|class| Some(*class) == *known);
-            let truth = piece.classes.iter().map(|known| class(known).map_or(-1, |index| index as i64)).collect();
-            let rows = Rows { file, range: piece.loaded.rows.clone(), chosen: &piece.rows };
+            let truth: Vec<i64> =
+                piece.classes.iter().map(|known| class(known).map_or(-1, |index| index as i64)).collect();
+            let (chosen, outputs, truth) = match every_row {
+                true => spread(piece.loaded.len(), &piece.rows, &outputs, &truth),
+                false => (piece.rows.clone(), outputs, truth),
+            };
+            let rows = Rows { file, range: piece.loaded.rows.clone(), chosen: &chosen };
             table.write(rows.columns(&outputs, truth).input_error("cannot read candidates")?)?;
             candidates += piece.rows.len() as u64;
             progress.add(piece.rows.len() as u64);
@@ -142,12 +152,25 @@ impl Stage for Apply {
     }
 }
 
-fn create(path: &Path) -> Result<Table, StageError> {
+/// All of `count` rows, with zeros and no class where none was chosen.
+fn spread(count: usize, chosen: &[u32], outputs: &[f32], truth: &[i64]) -> (Vec<u32>, Vec<f32>, Vec<i64>) {
+    let (mut all_outputs, mut all_truth) = (vec![0.0; 4 * count], vec![-1; count]);
+    for ((row, own), code) in chosen.iter().zip(outputs.as_chunks::<4>().0).zip(truth) {
+        let row = *row as usize;
+        if let (Some(to), Some(class)) = (all_outputs.get_mut(4 * row..4 * row + 4), all_truth.get_mut(row)) {
+            to.copy_from_slice(own);
+            *class = *code;
+        }
+    }
+    ((0..u32::try_from(count).unwrap_or(u32::MAX)).collect(), all_outputs, all_truth)
+}
+
+fn create(path: &Path) -> Result<Scores, StageError> {
     let score = |name: &str, of: &str| field(name, DataType::Float32, "", &format!("probability of {of}"));
-    Table::create(
+    let [e, mu, tau, jet] = NODES;
+    Scores::create(
         path,
-        "the scores",
-        [
+        vec![
             field("sample", DataType::Utf8, "", "folder of the file"),
             field("evt", DataType::UInt64, "", "event"),
             field("tau_pt", DataType::Float32, "GeV", "transverse momentum"),
@@ -155,10 +178,10 @@ fn create(path: &Path) -> Result<Table, StageError> {
             field("tau_decayMode", DataType::Int32, "", "decay mode"),
             field("tau_dz", DataType::Float32, "cm", "longitudinal impact parameter"),
             field("tau_byDeepTau2017v2p1VSjet", DataType::UInt16, "", "working points passed, bit by bit"),
-            score("node_e", "electron"),
-            score("node_mu", "muon"),
-            score("node_tau", "tau"),
-            score("node_jet", "jet"),
+            score(e, "electron"),
+            score(mu, "muon"),
+            score(tau, "tau"),
+            score(jet, "jet"),
             field("gen_type", DataType::Int64, "", "true class: 0 e, 1 mu, 2 tau, 3 jet, -1 none"),
         ],
     )

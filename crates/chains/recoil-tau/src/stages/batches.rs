@@ -1,5 +1,7 @@
 //! `tau batches`: network inputs of candidates.
 
+mod particles;
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, Int64Array, StringArray};
@@ -16,7 +18,7 @@ use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
 use crate::batches::{Batch, Pieces, RowSelection};
 use crate::data::truth::TauType;
 use crate::features::{Cone, FeatureTable};
-use crate::grid::{Encoder, SparseGrid};
+use crate::grid::{Encoder, Form, SparseGrid};
 use crate::scaling::ScalingTable;
 use recoil_outputs::Table;
 
@@ -33,6 +35,8 @@ pub enum Wanted {
     Both,
     /// The candidates' own inputs.
     Flat,
+    /// The particles one by one.
+    Sequence,
 }
 
 /// Keys of `tau batches`.
@@ -41,8 +45,10 @@ pub enum Wanted {
 pub struct BatchesConfig {
     /// The files.
     pub files: FilesConfig,
-    /// What is written: `inner`, `outer`, `both` or `flat`.
+    /// What is written: `inner`, `outer`, `both`, `flat` or `sequence`.
     pub grid: Wanted,
+    /// Particles of a candidate at most, those of highest momentum, in a `sequence`.
+    pub particles: usize,
     /// Classes that are taken.
     pub classes: Vec<String>,
     /// Whether reconstructed candidates without a class are taken too.
@@ -62,6 +68,7 @@ impl Default for BatchesConfig {
         Self {
             files: FilesConfig::default(),
             grid: Wanted::Both,
+            particles: 50,
             classes: ["e", "mu", "tau", "jet"].map(str::to_owned).to_vec(),
             include_mismatched: false,
             least_vs_jet: None,
@@ -115,8 +122,9 @@ impl Stage for Batches {
             about: "Turn candidates into network inputs: the entries of their grids that are not zero",
             long: "Streams the files in their order and writes one row per entry of the inner and outer grids that is not \
                    zero: row of the candidate in the inputs, grid, block, cell, feature, value. With --grid flat it writes \
-                   the candidates' own inputs, one row per candidate. Values that are not finite are missing, which is 0 \
-                   after scaling; they are counted.",
+                   the candidates' own inputs, one row per candidate; with --grid sequence the particles within the \
+                   isolation cone one by one, those of highest momentum. Values that are not finite are missing, which is \
+                   0 after scaling; they are counted.",
             inputs: &[CANDIDATES, FEATURES, SCALING],
             output: OutputKind::File { doc: "the entries", formats: &["parquet", "csv"] },
             flags: &[
@@ -133,6 +141,10 @@ impl Stage for Batches {
         let scaling =
             ScalingTable::read(&run.inputs().one(SCALING.role)?.path).input_error("cannot read the scaling")?;
         let encoder = Encoder::new(&table, &scaling).usage_error("the features and their scaling do not fit")?;
+        let encoder = match config.grid {
+            Wanted::Sequence => encoder.with_form(Form::Sequence { most: config.particles }),
+            _ => encoder,
+        };
         let bad = BadFiles::new(config.on_bad_file, Some(run));
         let progress = run.progress("encoding", "candidates", None);
         let mut out = Writer::create(run, config.grid, &table)?;
@@ -201,6 +213,8 @@ impl<'a> Writer<'a> {
             let columns = features.flat().into_iter().flat_map(|block| block.enabled());
             let columns = columns.map(|feature| field(&feature.name, DataType::Float32, "", "scaled"));
             std::iter::once(tau).chain(columns).collect()
+        } else if wanted == Wanted::Sequence {
+            particles::fields()
         } else {
             vec![
                 tau,
@@ -226,6 +240,9 @@ impl<'a> Writer<'a> {
                 columns.push(Arc::new(Float32Array::from_iter_values(values.copied())));
             }
             return self.table.write(columns);
+        }
+        if self.wanted == Wanted::Sequence {
+            return self.table.write(particles::columns(&batch.sequence, &rows)?);
         }
         for cone in Cone::GRIDS {
             let (skipped, grid) = match cone {

@@ -21,7 +21,7 @@ use crate::evaluation::working_points::NAMES;
 pub(super) const SCORES: InputRole = InputRole::required(
     "scores",
     "tables with network outputs, truth and kinematics",
-    &["parquet", "csv", "csv.gz", "root", "npz"],
+    &["parquet", "csv", "csv.gz", "root", "npz", "h5", "hdf5"],
 )
 .many();
 /// The role of thresholds.

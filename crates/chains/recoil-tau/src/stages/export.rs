@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use recoil_nn::onnx;
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, OutputKind, Problem, Report, Run, Stage, StageError};
 use schemars::JsonSchema;
@@ -44,7 +43,9 @@ impl Stage for Export {
             name: "tau export",
             about: "Write a trained network as an ONNX model",
             long: "The model takes dense inputs (candidates, eta, phi, features) called input_tau, input_inner_egamma and so \
-                   on, and gives main_output: the probabilities of electron, muon, tau and jet.",
+                   on, and gives main_output: the probabilities of electron, muon, tau and jet. Networks that see particles \
+                   one by one take them padded, as input_PfCand_chHad and place_PfCand_chHad (candidates, particles, \
+                   features), with masks PfCand_chHad_mask (candidates, particles).",
             inputs: &[],
             output: OutputKind::File { doc: "the model", formats: &["onnx"] },
             flags: &[Flag { name: "model", key: "model", list: false }],
@@ -53,7 +54,7 @@ impl Stage for Export {
 
     fn run(&self, config: &ExportKeys, run: &Run) -> Result<Report, StageError> {
         let model = model(&config.model)?;
-        let bytes = onnx::export(model.network(), model.parameters()).to_bytes();
+        let bytes = model.network().onnx(model.parameters(), model.about().particles).to_bytes();
         std::fs::write(run.output_file()?, &bytes).output_error("cannot write the model")?;
         Ok(Report::new().value("model", model.about().name.clone()).value("bytes", bytes.len()))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, StringArray, UInt64Array};
 use arrow_schema::DataType;
 use rayon::prelude::*;
-use recoil_root::write::{FileWriter, Options};
+use recoil_root::write::{Compression, FileWriter, Options};
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 use recoil_table::field;
@@ -149,7 +149,9 @@ impl Stage for Spectrum {
 }
 
 fn histograms(path: &std::path::Path, spectra: &Spectra, provenance: &str) -> recoil_root::Result<()> {
-    let mut file = FileWriter::create(path, Options::default())?;
+    // nearly all bins are empty: the fastest packing leaves nothing to be wished for
+    let options = Options { compression: Compression::Lz4, ..Options::default() };
+    let mut file = FileWriter::create(path, options)?;
     for (class, spectrum) in &spectra.classes {
         let name = format!("{}{}", spectra.mode.prefix(), class.name());
         file.hist2(&name, &spectrum.histogram(&name))?;

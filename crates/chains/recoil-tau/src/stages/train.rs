@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use recoil_nn::batch::BatchTrainer;
+use recoil_nn::Parameters;
 use recoil_nn::optimise::{Nesterov, Optimiser};
 use recoil_nn::train::TrainConfig;
-use recoil_nn::{Network, Parameters};
 use recoil_stage::error::Blame as _;
 use recoil_stage::{
     Config, Description, ErrorKind, Flag, Inputs, OutputKind, Problem, Progress, Report, Run, Stage, StageError,
@@ -23,6 +22,8 @@ use crate::features::table::DEFAULT;
 use crate::grid::Encoder;
 use crate::network::cnn::{CnnConfig, InputShape};
 use crate::network::loss::{FakeRates, LossName, TauLoss};
+use crate::network::points::{ParticleNetConfig, TransformerConfig};
+use crate::network::topology::{AnyNetwork, AnyTrainer, TopologyConfig};
 use crate::scaling::ScalingTable;
 use crate::training::TauModel;
 use crate::training::balance::{ClassWeights, Spectra, WeightConfig};
@@ -42,6 +43,10 @@ pub enum Topology {
     Default,
     /// A network of 67,548 parameters.
     Reduced,
+    /// Edge convolutions over particles.
+    ParticleNet,
+    /// Attention between particles.
+    Transformer,
 }
 
 /// Keys of `tau train`.
@@ -50,10 +55,16 @@ pub enum Topology {
 pub struct TrainKeys {
     /// Name of the model.
     pub name: String,
-    /// Network by name: `default` or `reduced`.
+    /// Network by name: `default`, `reduced`, `particle_net` or `transformer`.
     pub topology: Topology,
-    /// Another topology in place of the named one.
+    /// Another topology in place of `default` or `reduced`.
     pub network: Option<CnnConfig>,
+    /// Layers of `particle_net`.
+    pub particle_net: ParticleNetConfig,
+    /// Layers of `transformer`.
+    pub transformer: TransformerConfig,
+    /// Particles of a candidate at most, those of highest momentum; for `particle_net` and `transformer`.
+    pub particles: usize,
     /// The files.
     pub files: FilesConfig,
     /// Candidates must have a higher score of the deployed discriminator against jets than this; null for no cut.
@@ -93,6 +104,9 @@ impl Default for TrainKeys {
             name: "deeptau".into(),
             topology: Topology::Default,
             network: None,
+            particle_net: ParticleNetConfig::default(),
+            transformer: TransformerConfig::default(),
+            particles: 50,
             files: FilesConfig::default(),
             least_vs_jet: None,
             n_tau: 250,
@@ -113,11 +127,14 @@ impl Default for TrainKeys {
 }
 
 impl TrainKeys {
-    fn topology(&self) -> CnnConfig {
-        self.network.clone().unwrap_or_else(|| match self.topology {
-            Topology::Default => CnnConfig::default(),
-            Topology::Reduced => CnnConfig::reduced(),
-        })
+    fn topology(&self) -> TopologyConfig {
+        let cells = |named| TopologyConfig::Cells(Box::new(self.network.clone().unwrap_or(named)));
+        match self.topology {
+            Topology::Default => cells(CnnConfig::default()),
+            Topology::Reduced => cells(CnnConfig::reduced()),
+            Topology::ParticleNet => TopologyConfig::ParticleNet(self.particle_net.clone()),
+            Topology::Transformer => TopologyConfig::Transformer(self.transformer.clone()),
+        }
     }
 
     /// The settings of the trainer; batches are those of the stream.
@@ -129,7 +146,7 @@ impl TrainKeys {
 impl Config for TrainKeys {
     fn check(&self) -> Vec<Problem> {
         let mut found = self.files.problems("files.");
-        if let Err(error) = self.topology().spec(&InputShape::default()) {
+        if let Err(error) = self.topology().network(&InputShape::default()) {
             found.push(Problem::new("network", error.to_string()));
         }
         if let Err(error) = self.training().check() {
@@ -137,6 +154,9 @@ impl Config for TrainKeys {
         }
         if !(0.0..1.0).contains(&self.validation_split) {
             found.push(Problem::new("validation_split", "must be from 0 to below 1"));
+        }
+        if self.particles == 0 {
+            found.push(Problem::new("particles", "must be at least 1"));
         }
         if self.n_tau == 0 {
             found.push(Problem::new("n_tau", "must be at least 1"));
@@ -187,20 +207,21 @@ impl Stage for Train {
         let scaling_path = &run.inputs().one(SCALING.role)?.path;
         let scaling = ScalingTable::read(scaling_path).input_error("cannot read the scaling")?;
         let encoder = Encoder::new(&table, &scaling).usage_error("the features and their scaling do not fit")?;
+        let encoder = encoder.with_form(config.topology().form(config.particles));
         let about = About {
             name: config.name.clone(),
             network: config.topology(),
+            particles: config.particles,
             inputs: InputShape::of(&table),
             loss: config.loss,
             loss_factors: config.loss_factors,
             outputs: CLASSES.map(|class| class.name().to_owned()).to_vec(),
         };
-        let spec = about.network.spec(&about.inputs).usage_error("cannot build the network")?;
-        let network = Network::new(&spec).usage_error("cannot build the network")?;
+        let network = about.network.network(&about.inputs).usage_error("cannot build the network")?;
         let seed = run.seed().named("tau train").value();
         let start = start(config, &network, seed, run)?;
         let loss = MovingLoss::new(TauLoss::new(config.loss, config.loss_factors));
-        let trainer = BatchTrainer::new(&network, &loss, &config.training(), start, seed);
+        let trainer = network.trainer(&loss, &config.training(), start, seed);
         let source = Source {
             encoder: &encoder,
             files,
@@ -225,8 +246,8 @@ impl Stage for Train {
 }
 
 /// The parameters to start from.
-fn start(config: &TrainKeys, network: &Network, seed: u64, run: &Run) -> Result<Parameters, StageError> {
-    let mut parameters = Parameters::new(network, seed);
+fn start(config: &TrainKeys, network: &AnyNetwork, seed: u64, run: &Run) -> Result<Parameters, StageError> {
+    let mut parameters = network.start(seed);
     if !config.start.is_empty() {
         let folder = Path::new(&config.start);
         let file = if folder.is_dir() { folder.join(WEIGHTS_FILE) } else { folder.to_owned() };
@@ -237,9 +258,7 @@ fn start(config: &TrainKeys, network: &Network, seed: u64, run: &Run) -> Result<
             run.warn("start", message);
         }
     }
-    if let Some(unknown) =
-        config.frozen.iter().find(|prefix| !network.layers().any(|(name, _)| name.starts_with(*prefix)))
-    {
+    if let Some(unknown) = config.frozen.iter().find(|prefix| !network.has_layers(prefix)) {
         return Err(StageError::usage(format!("frozen: no layer begins with '{unknown}'")));
     }
     parameters.freeze(|layer| config.frozen.iter().any(|prefix| layer.starts_with(prefix)));
@@ -294,7 +313,7 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn train<'n>(&self, mut trainer: BatchTrainer<'n>) -> Result<(BatchTrainer<'n>, Vec<Epoch>), StageError> {
+    fn train<'n>(&self, mut trainer: AnyTrainer<'n>) -> Result<(AnyTrainer<'n>, Vec<Epoch>), StageError> {
         let (config, run) = (self.config, self.run);
         let checkpoint = (!config.checkpoint.is_empty()).then(|| PathBuf::from(&config.checkpoint));
         let mut history = Vec::new();
@@ -331,10 +350,10 @@ impl Task<'_> {
     }
 
     /// One pass through the training batches: mean loss and number of candidates.
-    fn epoch(&self, trainer: &mut BatchTrainer<'_>, progress: &Progress) -> Result<(f64, usize), StageError> {
+    fn epoch(&self, trainer: &mut AnyTrainer<'_>, progress: &Progress) -> Result<(f64, usize), StageError> {
         let quiet = BadFiles::new(self.config.on_bad_file, None);
         let most = u64::try_from(self.config.n_batches).unwrap_or(u64::MAX);
-        let locations = &self.config.topology().cell_locations;
+        let topology = self.config.topology();
         let mut pass = self.source.pass(Part::Training, most);
         let (mut total, mut candidates) = (0.0, 0);
         loop {
@@ -342,9 +361,9 @@ impl Task<'_> {
             let next = quiet.unless_bad(pass.next_batch()).input_error("cannot read candidates")?;
             let Some(batch) = next else { continue };
             let Some(batch) = batch else { break };
-            let lesson = Lesson::of(&batch, locations, self.weights);
-            let inputs = lesson.candidates.batch();
-            let loss = trainer.step(&inputs, &lesson.target, Some(&lesson.weights), 0.0).input_error("cannot train")?;
+            let lesson = Lesson::of(&batch, &topology, self.weights);
+            let loss =
+                trainer.step(&lesson.inputs, &lesson.target, Some(&lesson.weights), 0.0).input_error("cannot train")?;
             total += loss * batch.len() as f64;
             candidates += batch.len();
             progress.add(batch.len() as u64);
@@ -355,21 +374,21 @@ impl Task<'_> {
         Ok((total / candidates as f64, candidates))
     }
 
-    fn judge(&self, trainer: &BatchTrainer<'_>) -> Result<Judgement, StageError> {
+    fn judge(&self, trainer: &AnyTrainer<'_>) -> Result<Judgement, StageError> {
         let mut judgement = Judgement::default();
         if self.config.validation_split == 0.0 {
             return Ok(judgement);
         }
         let quiet = BadFiles::new(self.config.on_bad_file, None);
         let most = u64::try_from(self.config.n_batches_val).unwrap_or(u64::MAX);
-        let locations = &self.config.topology().cell_locations;
+        let topology = self.config.topology();
         let mut pass = self.source.pass(Part::Validation, most);
         loop {
             self.run.check()?;
             let next = quiet.unless_bad(pass.next_batch()).input_error("cannot read candidates")?;
             let Some(batch) = next else { continue };
             let Some(batch) = batch else { return Ok(judgement) };
-            judgement.add(trainer, &Lesson::of(&batch, locations, self.weights)).input_error("cannot validate")?;
+            judgement.add(trainer, &Lesson::of(&batch, &topology, self.weights)).input_error("cannot validate")?;
         }
     }
 }
@@ -403,8 +422,8 @@ fn table_of_epochs(history: &[Epoch]) -> String {
     text
 }
 
-fn report(network: &Network, trainer: &BatchTrainer<'_>, history: &[Epoch], totals: [f64; 4]) -> Report {
-    let mut report = Report::new().value("parameters", network.cost().parameters).value("epochs", history.len());
+fn report(network: &AnyNetwork, trainer: &AnyTrainer<'_>, history: &[Epoch], totals: [f64; 4]) -> Report {
+    let mut report = Report::new().value("parameters", network.parameter_count()).value("epochs", history.len());
     for (class, total) in CLASSES.iter().zip(totals) {
         report = report.value(&format!("candidates_{}", class.name()), total as u64);
     }

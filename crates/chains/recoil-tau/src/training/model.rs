@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use recoil_nn::{Network, Parameters};
+use recoil_nn::Parameters;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::error::{Result, TauError};
 use crate::features::FeatureTable;
 use crate::grid::Encoder;
-use crate::network::cnn::{CnnConfig, InputShape};
+use crate::network::cnn::InputShape;
 use crate::network::loss::LossName;
+use crate::network::topology::{AnyNetwork, TopologyConfig};
 use crate::scaling::ScalingTable;
 
 /// File that describes the model.
@@ -29,7 +30,9 @@ pub struct About {
     /// Its name.
     pub name: String,
     /// Topology.
-    pub network: CnnConfig,
+    pub network: TopologyConfig,
+    /// Particles of a candidate at most, for networks that see them one by one.
+    pub particles: usize,
     /// Numbers of inputs.
     pub inputs: InputShape,
     /// What it was trained to minimise.
@@ -44,7 +47,7 @@ pub struct About {
 #[derive(Clone, Debug)]
 pub struct TauModel {
     about: About,
-    network: Network,
+    network: AnyNetwork,
     parameters: Parameters,
     features: String,
     scaling: Json,
@@ -56,11 +59,16 @@ impl TauModel {
     /// # Errors
     /// Settings that make no network, parameters of another one.
     pub fn new(about: About, features: String, scaling: Json, parameters: Option<&Parameters>) -> Result<Self> {
-        let network = Network::new(&about.network.spec(&about.inputs)?)?;
-        let parameters = match parameters {
-            Some(parameters) => Parameters::from_tensors(&network, &parameters.to_tensors())?,
-            None => Parameters::new(&network, 0),
-        };
+        let network = about.network.network(&about.inputs)?;
+        let mut own = network.start(0);
+        if let Some(parameters) = parameters {
+            let missing = own.take(&parameters.to_tensors())?;
+            if let Some(first) = missing.first() {
+                let reason = format!("parameters of another network: tensor '{first}' is missing");
+                return Err(TauError::config("parameters", reason));
+            }
+        }
+        let parameters = own;
         Ok(Self { about, network, parameters, features, scaling })
     }
 
@@ -77,7 +85,7 @@ impl TauModel {
         let about: About = serde_json::from_str(&text(MODEL_FILE)?).map_err(|error| json(MODEL_FILE, error))?;
         let scaling = serde_json::from_str(&text(SCALING_FILE)?).map_err(|error| json(SCALING_FILE, error))?;
         let mut model = Self::new(about, text(FEATURES_FILE)?, scaling, None)?;
-        model.parameters = Parameters::read(&model.network, &folder.join(WEIGHTS_FILE))?;
+        model.parameters = model.network.read(&folder.join(WEIGHTS_FILE))?;
         Ok(model)
     }
 
@@ -105,7 +113,7 @@ impl TauModel {
     }
 
     /// Its network.
-    pub fn network(&self) -> &Network {
+    pub fn network(&self) -> &AnyNetwork {
         &self.network
     }
 
@@ -120,6 +128,7 @@ impl TauModel {
     /// A table or a scaling that does not fit.
     pub fn encoder(&self, folder: &Path) -> Result<Encoder> {
         let table = FeatureTable::of_text(&self.features, &folder.join(FEATURES_FILE).display().to_string())?;
-        Encoder::new(&table, &ScalingTable::read(&folder.join(SCALING_FILE))?)
+        let encoder = Encoder::new(&table, &ScalingTable::read(&folder.join(SCALING_FILE))?)?;
+        Ok(encoder.with_form(self.about.network.form(self.about.particles)))
     }
 }

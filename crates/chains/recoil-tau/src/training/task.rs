@@ -2,7 +2,6 @@
 
 use std::sync::{PoisonError, RwLock};
 
-use recoil_nn::batch::BatchTrainer;
 use recoil_nn::lane::Lane;
 use recoil_nn::loss::{Loss, LossBlock};
 
@@ -11,9 +10,8 @@ use super::ranking::{area_under_roc, tau_against};
 use crate::batches::Batch;
 use crate::data::truth::TauType;
 use crate::error::Result;
-use crate::network::batch::Candidates;
-use crate::network::cnn::Location;
 use crate::network::loss::{E, FakeRates, JET, LossName, LossWorkingPoints, MU, TAU, TauLoss};
+use crate::network::topology::{AnyInputs, AnyTrainer, TopologyConfig};
 
 /// The classes in the order of the outputs.
 pub const CLASSES: [TauType; 4] = [TauType::E, TauType::Mu, TauType::Tau, TauType::Jet];
@@ -49,7 +47,7 @@ impl Loss for MovingLoss {
 #[derive(Clone, Debug, Default)]
 pub struct Lesson {
     /// The inputs.
-    pub candidates: Candidates,
+    pub inputs: AnyInputs,
     /// One-hot classes.
     pub target: Vec<f32>,
     /// Weight of each candidate.
@@ -58,7 +56,7 @@ pub struct Lesson {
 
 impl Lesson {
     /// Prepares a batch.
-    pub fn of(batch: &Batch, locations: &[Location], weights: Option<&ClassWeights>) -> Self {
+    pub fn of(batch: &Batch, topology: &TopologyConfig, weights: Option<&ClassWeights>) -> Self {
         let weight = |(class, kinematics): (&Option<TauType>, &[f32; 2])| {
             let index = CLASSES.iter().position(|known| Some(*known) == *class);
             match (weights, index) {
@@ -70,7 +68,7 @@ impl Lesson {
             }
         };
         Self {
-            candidates: Candidates::of(batch, locations),
+            inputs: topology.inputs(batch),
             target: batch.one_hot(&CLASSES),
             weights: batch.classes.iter().zip(&batch.kinematics).map(weight).collect(),
         }
@@ -92,10 +90,10 @@ impl Judgement {
     ///
     /// # Errors
     /// A batch that does not fit the network.
-    pub fn add(&mut self, trainer: &BatchTrainer<'_>, lesson: &Lesson) -> Result<()> {
-        let (loss, outputs) = trainer.evaluate(&lesson.candidates.batch(), &lesson.target, Some(&lesson.weights))?;
+    pub fn add(&mut self, trainer: &AnyTrainer<'_>, lesson: &Lesson) -> Result<()> {
+        let (loss, outputs) = trainer.evaluate(&lesson.inputs, &lesson.target, Some(&lesson.weights))?;
         self.loss += loss;
-        self.candidates += lesson.candidates.count;
+        self.candidates += lesson.inputs.count();
         let rows = outputs.as_chunks::<4>().0.iter().zip(lesson.target.as_chunks::<4>().0).zip(&lesson.weights);
         for ((output, target), weight) in rows {
             let Some(class) = target.iter().position(|value| *value == 1.0) else { continue };

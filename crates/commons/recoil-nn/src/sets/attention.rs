@@ -98,7 +98,7 @@ impl Attention<'_> {
     }
 
     /// Gradients by queries, keys and values from the result `y` and its gradient `g`.
-    pub(crate) fn backward(&self, y: &Matrix, normaliser: &Normaliser, g: &Matrix) -> [Matrix; 3] {
+    pub(crate) fn backward(&self, y: &Matrix, normaliser: &[f32], g: &Matrix) -> [Matrix; 3] {
         let [width, out] = self.widths();
         let scale = self.scale();
         let weight = |query: usize, key: usize, head: usize| {

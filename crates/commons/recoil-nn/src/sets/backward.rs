@@ -1,6 +1,7 @@
 //! From the gradient by the output to the gradients by the parameters.
 
-use super::forward::{Kept, Kernels, Mode, Pass, share, tensor};
+use super::forward::{Kept, Mode, Pass, share, tensor};
+use super::linear::Kernel;
 use super::network::{Op, Rows, SetNetwork};
 use super::rows::{each_row, sums};
 use super::spec::{Function, Pooling};
@@ -31,7 +32,7 @@ impl Pass {
         &self,
         network: &SetNetwork,
         parameters: &Parameters,
-        kernels: &Kernels,
+        kernels: &[Kernel],
         mode: Mode,
         output: Matrix,
         gradient: &mut [f32],
@@ -53,7 +54,7 @@ impl Pass {
         &self,
         network: &SetNetwork,
         parameters: &Parameters,
-        kernels: &Kernels,
+        kernels: &[Kernel],
         mode: Mode,
         index: usize,
         mut g: Matrix,

@@ -124,7 +124,7 @@ impl Writer<'_> {
                 let scaled = self.plain("Mul", &[x, &root], &format!("{name}/scaled"));
                 let erf = self.plain("Erf", &[&scaled], &format!("{name}/erf"));
                 let shifted = self.plain("Add", &[&erf, &one], &format!("{name}/shifted"));
-                let product = self.plain("Mul", &[x, &shifted], &format!("{name}/product"));
+                let product = self.plain("Mul", &[x, &shifted], &format!("{name}/twice"));
                 self.plain("Mul", &[&product, &half], name);
                 return;
             }

@@ -68,7 +68,7 @@ impl Pass {
     pub(crate) fn forward(
         network: &SetNetwork,
         parameters: &Parameters,
-        kernels: &Kernels,
+        kernels: &[Kernel],
         batch: &SetBatch<'_>,
         mode: Mode,
     ) -> Self {
@@ -113,7 +113,7 @@ impl Pass {
         &mut self,
         network: &SetNetwork,
         parameters: &Parameters,
-        kernels: &Kernels,
+        kernels: &[Kernel],
         index: usize,
         mode: Mode,
     ) -> (Matrix, Kept) {

@@ -246,7 +246,7 @@ impl SetNetwork {
                 let same = shape(1).map(|(rows, _)| rows) == shape(2).map(|(rows, _)| rows)
                     && shape(1).map(|(_, columns)| columns) == Some(columns);
                 let width = from.get(2).map_or(0, |value| value.columns);
-                if !points || !same || *heads == 0 || columns % heads != 0 || width % heads != 0 {
+                if !points || !same || *heads == 0 || !columns.is_multiple_of(*heads) || !width.is_multiple_of(*heads) {
                     return Err(wrong(
                         "it takes queries, keys and values of points, keys as wide as queries, with columns for all heads",
                     ));
@@ -254,8 +254,8 @@ impl SetNetwork {
                 (Op::Attention(*heads), rows, width)
             }
             SetLayer::Join => {
-                let fits = |value: &&Value| !matches!(value.rows, Rows::Edges(_)) && value.columns == columns;
-                if !from.iter().all(|value| fits(value)) {
+                let misfit = |value: &&Value| matches!(value.rows, Rows::Edges(_)) || value.columns != columns;
+                if from.iter().any(misfit) {
                     return Err(wrong("it takes points or samples with the same number of columns"));
                 }
                 // values that are joined in the same way have the same rows

@@ -88,6 +88,7 @@ impl Buffer {
     /// A `TArrayD`: the number of values, then the values.
     pub fn array_f64(&mut self, values: &[f64]) {
         self.count(values.len());
+        self.bytes.reserve(8 * values.len());
         for value in values {
             self.f64(*value);
         }

@@ -29,15 +29,24 @@ def run(*words):
 
 
 def uproot_spectra():
-    start = time.process_time()
+    """Processor seconds, and candidates of each class within the bins."""
+    start, found = time.process_time(), {"e": 0, "mu": 0, "tau": 0, "jet": 0}
     for file in FILES:
         a = uproot.open(file)["taus"].arrays(TRUTH, library="np")
         dphi = np.mod(a["tau_phi"] - a["genLepton_vis_phi"] + np.pi, 2 * np.pi) - np.pi
-        near = np.hypot(a["tau_eta"] - a["genLepton_vis_eta"], dphi) <= 0.2
-        for kinds in ((1, 3), (2, 4), (5,), (6,)):
-            of_kind = np.isin(a["genLepton_kind"], kinds) & near if kinds != (6,) else a["genLepton_index"] < 0
-            np.histogram2d(np.abs(a["tau_eta"][of_kind]), a["tau_pt"][of_kind], (25, 4990), ((0, 2.5), (10, 5000)))
-    return time.process_time() - start
+        near = (a["genLepton_index"] >= 0) & (np.hypot(a["tau_eta"] - a["genLepton_vis_eta"], dphi) <= 0.2)
+        kind, visible = a["genLepton_kind"], a["genLepton_vis_pt"]
+        classes = {
+            "e": near & np.isin(kind, (1, 3)) & (visible >= 8),
+            "mu": near & np.isin(kind, (2, 4)) & (visible >= 8),
+            "tau": near & (kind == 5) & (visible >= 15),
+            "jet": (a["genLepton_index"] < 0) & (a["genJet_index"] >= 0),
+        }
+        for name, chosen in classes.items():
+            chosen = chosen & (a["tau_index"] >= 0)
+            counts, *_ = np.histogram2d(np.abs(a["tau_eta"][chosen]), a["tau_pt"][chosen], (25, 4990), ((0, 2.5), (10, 5000)))
+            found[name] += int(counts.sum())
+    return time.process_time() - start, found
 
 
 def uproot_all():
@@ -55,14 +64,20 @@ def show(name, rows, seconds, memory=None):
 spectra, used, memory = run("spectrum", "--input-dir", OUT / "sim", "-o", OUT / "spectra", "--threads", 1)
 rows = spectra["values"]["rows"]
 show("recoil: spectrum, the whole command", rows, used, memory)
-theirs = uproot_spectra()
+theirs, counted = uproot_spectra()
+for name, count in counted.items():
+    ours = sum(row["candidates"] for row in spectra["tables"]["candidates"] if row["class"] == name)
+    if ours != count:
+        sys.exit(f"recoil counts {ours} candidates of class {name}, NumPy {count}")
 show("uproot and NumPy: spectrum", rows, theirs)
 print(f"{'ratio':42} {theirs / used:12.1f}")
 merged, used, memory = run("shuffle-merge", "--input", OUT / "spectra/entries.txt", "--cfg", OUT / "sim/groups.cfg", "--prefix",
                            OUT / "sim", "--refill-spectrum", "true", "--enable-emptybin", "true", "-o", OUT / "merged")
 show(f"recoil: shuffle-merge, {merged['values']['rows_written']} kept", merged["values"]["rows_read"], used, memory)
 theirs = uproot_all()
-show("uproot: reading all columns", sum(uproot.open(f)["taus"].num_entries for f in FILES[:2]), theirs)
+read = sum(uproot.open(f)["taus"].num_entries for f in FILES[:2])
+show("uproot: reading all columns", read, theirs)
+print(f"{'ratio':42} {theirs / read / (used / merged['values']['rows_read']):12.1f}")
 bench, _, memory = run("bench", "--input-dir", OUT / "sim", "--threads", 1)
 for row in bench["tables"]["rates"]:
     show(f"recoil: {row['step']}, one thread", row["candidates"], row["time [s]"], memory)

@@ -40,3 +40,19 @@ if [ -n "${COMPRESSION:-}" ]; then
     cp "$COMPRESSION/$sample/scan_splitting.png" "$here/compression_splitting_$sample.png"
   done
 fi
+
+# the guides on taus, from the directory in which workflows/tau.yaml has run
+if [ -n "${TAU:-}" ]; then
+  "$recoil" tau roc -q --input "$TAU/evaluated/performance.json" -o "$out/tau_roc_jet.png" >/dev/null
+  cp "$out/tau_roc_jet.png" "$here/tau_roc_jet.png"
+fi
+# and from the folder with real files
+if [ -n "${RECOIL_REALDATA:-}" ]; then
+  "$recoil" tau import -q --input "$RECOIL_REALDATA/tau/nanoAOD_2015_CMS_Open_Data_ttbar.root" -o "$out/taus.parquet" >/dev/null
+  "$recoil" tau evaluate -q --scores "$out/taus.parquet" -o "$out/mva" name='MVA isolation' alias='tt, 2015' 'vs_types=[jet]' \
+    'selection=""' columns.truth=tauType columns.raw.jet=tau_byIsolationMVArun2017v2DBoldDMwLT2017raw \
+    columns.bits.jet=Tau_idMVAoldDM 'bit_names=[VLoose, Loose, Medium, Tight, VTight, VVTight]' 'pt_bins=[[15, 1000]]' \
+    'dm_bins=[[]]' >/dev/null
+  "$recoil" tau roc -q --input "$out/mva/performance.json" -o "$out/tau_nanoaod.png" >/dev/null
+  cp "$out/tau_nanoaod.png" "$here/tau_nanoaod.png"
+fi

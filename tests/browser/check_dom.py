@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 
 SECTIONS = ["Summary", "One event", "Seeds and clusters per event", "Split showers", "Efficiency", "Responses",
             "Response and resolution", "Cluster size", "Moving trigger cells", "Layers, links and towers", "Cluster shapes",
-            "Provenance"]
+            "Tau identification: Against electrons", "Tau identification: Against muons",
+            "Tau identification: Against jets", "Provenance"]
 LINKS = {"src", "href", "xlink:href", "action", "data", "poster", "srcset", "formaction"}
 
 

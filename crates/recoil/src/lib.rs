@@ -71,6 +71,40 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
         print::error(&format!("internal error: {message}{place}\nThis is a mistake in recoil, please report it."));
     }));
-    let code = std::panic::catch_unwind(|| cli::run(&registry(), &words));
+    let code = std::panic::catch_unwind(|| cli::run(&registry(), &joined(&words)));
     ExitCode::from(code.unwrap_or(ErrorKind::Internal.exit_code()))
+}
+
+/// The words with `--name true` and `--name false` as `--name=true` and `--name=false`: a switch alone is on, so what follows
+/// it would count as another word.
+fn joined(words: &[OsString]) -> Vec<OsString> {
+    let mut found: Vec<OsString> = Vec::with_capacity(words.len());
+    for word in words {
+        let is_value = word == "true" || word == "false";
+        match found.last_mut().filter(|last| is_value && is_option(last)) {
+            Some(option) => {
+                option.push("=");
+                option.push(word);
+            }
+            None => found.push(word.clone()),
+        }
+    }
+    found
+}
+
+/// Whether a word is an option without a value.
+fn is_option(word: &OsString) -> bool {
+    word.to_str().is_some_and(|text| text.starts_with("--") && text.len() > 2 && !text.contains('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+    use std::ffi::OsString;
+
+    #[test]
+    fn a_switch_takes_its_value_with_or_without_an_equals_sign() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(joined(&words("x --a true --b=1 false -- true")), words("x --a=true --b=1 false -- true"));
+    }
 }

@@ -279,3 +279,38 @@ fn two_managers_do_not_run_the_same_production() {
     first.wait().unwrap();
     assert!(!folder.path().join("o").exists());
 }
+
+/// Trainings that differ by a list of words each: one task per list, all with the seed of the step.
+#[test]
+fn lists_of_overrides_are_tasks() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "
+name: lists
+seed: 5
+steps:
+  - id: made
+    stage: econt simulate
+    config: {wafers: 3}
+    overrides: [[], [wafers=4], [wafers=5]]
+    output: made{task}.parquet
+";
+    std::fs::write(folder.path().join("lists.yaml"), text).unwrap();
+    let run = |words: &[&str]| recoil().current_dir(&folder).args(words).output().unwrap();
+    let output = run(&["production", "run", "lists.yaml", "--no-progress"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (task, wafers) in [(0, 3), (1, 4), (2, 5)] {
+        let record = folder.path().join(format!("made{task}.parquet.prov.json"));
+        let record: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(record).unwrap()).unwrap();
+        assert_eq!((&record["key"]["seed"], &record["key"]["config"]["wafers"]), (&5.into(), &wafers.into()));
+    }
+    for (from, to, message) in [
+        ("[[], [wafers=4], [wafers=5]]", "wafers=4", "list with a list of words"),
+        ("[wafers=4]", "[wafrs=4]", "did you mean 'wafers'"),
+        ("stage: econt simulate\n    config: {wafers: 3}", "command: [touch, '{output}']", "only with 'stage'"),
+    ] {
+        std::fs::write(folder.path().join("wrong.yaml"), text.replace(from, to)).unwrap();
+        let output = run(&["production", "validate", "wrong.yaml"]);
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(!output.status.success() && said.contains(message), "{said}");
+    }
+}

@@ -187,4 +187,82 @@ fn real_nanoaod_becomes_candidates() {
         }
         works(&["tau", "spectrum", "--input", &out, "-o", &folder.file(&format!("spectra of {name}"))]);
     }
+
+    // the discriminators that the file holds; what is expected was counted with uproot
+    let taus = folder.file(&format!("{}.parquet", files[0].0));
+    let evaluated = |kind: &str, bits: &str, more: &[&str]| {
+        let kinds = format!("vs_types=[{kind}]");
+        let bits = format!("columns.bits.{kind}={bits}");
+        let all = ["selection=\"\"", "pt_bins=[[15, 1000]]", "dm_bins=[[]]", "columns.truth=tauType"];
+        let out = folder.file(&format!("against {kind}"));
+        let report = works(
+            &[&["tau", "evaluate", "--input", &taus, "-o", &out], &all[..], &[&kinds, &bits, "alias=tt"], more]
+                .concat(),
+        );
+        let text = std::fs::read_to_string(format!("{out}/performance.json")).unwrap();
+        let figure = std::fs::read_to_string(format!("{out}/roc_vs_{kind}_0.svg")).unwrap();
+        assert!(figure.contains("<svg") && report["values"]["candidates"] == 81);
+        serde_json::from_str::<Json>(&text).unwrap()["metrics"].clone()
+    };
+    let rates = |found: &Json, name: &str| -> Vec<f64> {
+        found["roc_wp"][0][name].as_array().unwrap().iter().rev().map(|rate| rate.as_f64().unwrap()).collect()
+    };
+    let near = |found: &[f64], expected: &[f64]| {
+        assert_eq!(found.len(), expected.len());
+        // four decimals are written
+        let alike = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(alike, "{found:?} instead of {expected:?}");
+    };
+    let raw = "columns.raw.jet=tau_byIsolationMVArun2017v2DBoldDMwLT2017raw";
+    let jets = evaluated("jet", "Tau_idMVAoldDM", &[raw, "bit_names=[VLoose, Loose, Medium, Tight, VTight, VVTight]"]);
+    near(&rates(&jets, "true_positive_rate"), &[0.6, 0.5, 0.5, 0.5, 0.5, 0.5]);
+    near(&rates(&jets, "false_positive_rate"), &[1.0 / 7.0, 1.0 / 7.0, 1.0 / 7.0, 1.0 / 7.0, 1.0 / 7.0, 0.0]);
+    assert!((jets["roc_curve"][0]["auc_score"].as_f64().unwrap() - 0.692_857).abs() < 1e-4);
+    // masks without a score have points and no curve
+    let electrons = evaluated("e", "Tau_idAntiEle", &["bit_names=[VLoose, Loose, Medium, Tight, VTight]"]);
+    near(&rates(&electrons, "true_positive_rate"), &[1.0, 1.0, 0.9, 0.9, 0.8]);
+    near(&rates(&electrons, "false_positive_rate"), &[1.0 / 30.0, 1.0 / 30.0, 1.0 / 30.0, 0.0, 0.0]);
+    assert_eq!(electrons["roc_curve"].as_array().map(Vec::len), Some(0));
+    let muons = evaluated("mu", "Tau_idAntiMu", &["bit_names=[Loose, Tight]"]);
+    near(&rates(&muons, "true_positive_rate"), &[1.0, 1.0]);
+    near(&rates(&muons, "false_positive_rate"), &[0.0, 0.0]);
+    let error = fails(&["tau", "evaluate", "--input", &taus, "-o", &folder.file("x"), "columns.truth=tauType"], 3);
+    assert!(error.contains("no column 'node_e'"), "{error}");
+}
+
+/// The shipped production, made small.
+#[test]
+fn the_chain_is_a_production() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/tau.yaml");
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let mut small = text.clone();
+    for (from, to) in [
+        ("candidates: 10000", "candidates: 250"),
+        ("candidates: 2000", "candidates: 150"),
+        ("n_tau: 64", "n_tau: 30"),
+        ("epochs: 2", "epochs: 1"),
+    ] {
+        assert!(small.contains(from), "{from}");
+        small = small.replace(from, to);
+    }
+    let folder = Folder::new();
+    let file = folder.file("tau.yaml");
+    std::fs::write(&file, small).unwrap();
+    let output = recoil(&["production", "run", &file, "--no-progress", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in ["report.html", "roc_vs_jet.pdf", "validated/report.html", "model/weights.safetensors"] {
+        assert!(Path::new(&folder.file(name)).exists(), "{name}");
+    }
+    let page = std::fs::read_to_string(folder.file("report.html")).unwrap();
+    assert!(page.matches("<figure>").count() >= 6 && page.contains("Working points against jets"));
+    // each job has its own seed, and rows of its own
+    let seed = |job: &str| {
+        let record = std::fs::read_to_string(folder.file(&format!("merged/{job}/acceptance.json.prov.json"))).unwrap();
+        serde_json::from_str::<Json>(&record).unwrap()["key"]["seed"].clone()
+    };
+    assert!(seed("0") != seed("1") && seed("0").is_u64(), "{} {}", seed("0"), seed("1"));
+    // everything waits for what it reads, and nothing runs twice
+    let again = recoil(&["production", "run", &file, "--no-progress", "--json"]);
+    let again: Json = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!((&again["done"], &again["left"]), (&0.into(), &0.into()), "{again}");
 }

@@ -15,7 +15,6 @@ pub mod link_list;
 pub mod precision;
 pub mod prepare;
 pub mod produce;
-pub mod record;
 pub mod simulate;
 pub mod surrogate;
 pub mod train;

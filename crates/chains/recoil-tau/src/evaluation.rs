@@ -7,6 +7,7 @@ pub mod candidates;
 pub mod efficiency;
 pub mod figures;
 pub mod performance;
+pub mod rates;
 pub mod roc;
 pub mod working_points;
 

@@ -9,6 +9,7 @@ pub mod export;
 pub mod features;
 pub mod files;
 pub mod import;
+pub mod report;
 pub mod roc;
 pub mod scale;
 pub mod scale_merge;
@@ -43,7 +44,7 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(roc::Roc),
         Box::new(working_points::WorkingPoints),
         Box::new(efficiency::Efficiency),
-        Box::new(roc::Summary),
+        Box::new(report::Summary),
         Box::new(bench::Bench),
     ]
 }

@@ -92,6 +92,45 @@ fn a_training_resumes_and_is_applied() {
 }
 
 #[test]
+fn a_training_is_recorded() {
+    use recoil_track::store::{FileStore, Query, Wanted};
+    let dir = tempfile::tempdir().unwrap();
+    let (from, scaling) = prepared(dir.path());
+    let store = dir.path().join("mlruns");
+    let train = |name: &str, epochs: &str, more: &[String]| {
+        let all = ["topology=reduced", "n_tau=60", "n_batches=2", "n_batches_val=-1", "weights.weight_thr=1e9", epochs];
+        let mut all = words(&all);
+        all.extend([from.clone(), format!("track.store={}", store.display()), format!("track.name={name}")]);
+        all.extend(more.iter().cloned());
+        run("tau train", std::slice::from_ref(&scaling), &all, &dir.path().join(name)).unwrap();
+    };
+    let checkpoint = [format!("checkpoint={}", dir.path().join("state.safetensors").display())];
+    train("first", "training.epochs=1", &checkpoint);
+    train("more", "training.epochs=2", &checkpoint);
+    let known = FileStore::open(&store).unwrap();
+    let listing = known.runs(&Query { wanted: Wanted::all(), ..Query::default() }).unwrap();
+    assert_eq!(listing.records.len(), 2);
+    let record = listing.records.iter().find(|record| record.info.name == "more").unwrap();
+    assert_eq!((record.experiment.as_ref(), record.info.status), ("tau train", recoil_track::Status::Finished));
+    for (name, value) in [("topology", "reduced"), ("training.epochs", "2"), ("parameters", "67548"), ("seed", "1")] {
+        assert_eq!(record.parameters.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    assert!(!record.parameters.keys().any(|name| name.starts_with("track")));
+    for name in ["loss", "val_loss", "learning_rate", "val_accuracy", "val_auc_e", "val_auc_mu", "val_auc_jet"] {
+        assert_eq!(record.metrics.get(name).map(|point| point.step), Some(2), "{name}");
+    }
+    assert!(record.tags["recoil.provenance"].contains("tau train"));
+    // epochs of the first part are told again
+    let folder = store.join(&record.info.experiment_id).join(&record.info.id);
+    assert_eq!(std::fs::read_to_string(folder.join("metrics/loss")).unwrap().lines().count(), 2);
+    for name in ["model/model.json", "model/weights.safetensors", "model/history.csv", "input_cfg/features.yml"] {
+        assert!(folder.join("artifacts").join(name).exists(), "{name}");
+    }
+    let scaling = std::fs::read(folder.join("artifacts/input_cfg/scaling.json")).unwrap();
+    assert_eq!(scaling, std::fs::read(dir.path().join("more/scaling.json")).unwrap());
+}
+
+#[test]
 fn mistakes_are_told() {
     let dir = tempfile::tempdir().unwrap();
     let (from, scaling) = prepared(dir.path());

@@ -24,6 +24,9 @@ pub enum PlotError {
     /// The PDF serialiser failed.
     #[error("the page cannot be written as PDF: {0}")]
     Pdf(String),
+    /// A page that cannot be part of another one.
+    #[error("the page cannot be read: {0}")]
+    Page(&'static str),
     /// A file name whose ending names no format.
     #[error("unknown figure format {0:?}, expected svg, png or pdf")]
     Format(String),

@@ -2,7 +2,8 @@
 //!
 //! Records are those of MLflow, so that its programs read them: a *store* is a directory in the layout of MLflow's file
 //! stores ([`store`]) or a tracking server reached through its REST interface ([`server`]). A [`Recording`] writes a run
-//! while it happens; [`Store`] lists, searches ([`search`]) and shows them; [`store::merge`] makes one store of several.
+//! while it happens, and a [`Recorder`] does so without ever
+//! ending the work; [`Store`] lists, searches ([`search`]) and shows them; [`store::merge`] makes one store of several.
 //!
 //! ```
 //! use recoil_track::store::{FileStore, Query, Wanted};
@@ -24,6 +25,7 @@ mod error;
 mod git;
 mod name;
 mod record;
+mod recorder;
 pub mod search;
 pub mod server;
 mod session;
@@ -31,4 +33,5 @@ pub mod store;
 
 pub use error::{Result, TrackError};
 pub use record::{Experiment, Point, Record, RunInfo, Status, number};
+pub use recorder::{Beginning, Recorder};
 pub use session::{EXPERIMENT_NAME, NewRun, Recording, Store, TRACKING_URI, TrackConfig};

@@ -1,7 +1,7 @@
 //! What determines the result of a task, and what changed.
 
 use crate::error::{ProductionError, Result};
-use crate::model::Task;
+use crate::model::{Output, OutputKind, Task};
 use crate::plan::word;
 use crate::task::{Key, TaskSpec};
 use sha2::{Digest as _, Sha256};
@@ -57,7 +57,12 @@ fn commands_hash(task: &Task) -> String {
             add(value);
         }
     }
-    for output in &task.outputs {
+    // what a task writes inside of a directory follows from its words and inputs, and may be known only when those exist
+    let is_within = |path: &Path| {
+        let above = |other: &&Output| other.kind == OutputKind::Directory && other.path != path;
+        task.outputs.iter().filter(above).any(|other| path.starts_with(&other.path))
+    };
+    for output in task.outputs.iter().filter(|output| !is_within(&output.path)) {
         add(&output.path.to_string_lossy());
     }
     hex(&state.finalize())

@@ -10,13 +10,11 @@ use recoil_stage::{
     Config, Description, ErrorKind, Flag, InputRole, Inputs, OutputKind, Problem, Progress, Report, Run, Stage,
     StageError,
 };
-use recoil_track::TrackConfig;
+use recoil_track::{Beginning, Recorder, TrackConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::link_list::LinkList;
-
-use super::record::Record;
 use super::train_links::compare_links;
 use super::{TABLES, problems_in};
 use crate::autoencoder::conditions::{self, Known};
@@ -231,8 +229,8 @@ impl Stage for Train {
         let mut done = Vec::new();
         let targets = config.targets();
         // one record for all, to which those of the single trainings belong
-        let whole = (targets.len() > 1).then(|| Record::start(&config.track, config, run)).transpose()?;
-        let parent = whole.as_ref().and_then(Record::id);
+        let whole = (targets.len() > 1).then(|| recorder(&config.track, config, run)).transpose()?;
+        let parent = whole.as_ref().and_then(Recorder::id);
         for (folder, links) in targets {
             let plan = config.plan(&folder, links, seed).input_error("cannot choose the model")?;
             if let (true, [first, ..]) = (plan.network.conditional, data.training.missing.as_slice()) {
@@ -242,7 +240,7 @@ impl Stage for Train {
             if let Some(id) = parent {
                 (track.parent, track.name) = (id.to_owned(), folder.trim_end_matches('/').to_owned());
             }
-            let mut observer = Observer::new(config, run, links, Record::start(&track, config, run)?);
+            let mut observer = Observer::new(config, run, links, recorder(&track, config, run)?);
             observer.record.facts(&[
                 ("trained_links", plan.network.links),
                 ("training_wafers", data.training.wafers.len()),
@@ -259,7 +257,10 @@ impl Stage for Train {
                 return Err(interrupted.into());
             }
             write(config, run, &folder, &trained)?;
-            observer.record.done(&trained);
+            // epochs of an earlier part of a training that went on
+            trained.history.iter().for_each(|epoch| observer.record.step(epoch.record.epoch, &epoch.record.metrics()));
+            let (encoder, whole) = (trained.model.encoder().0.cost(), trained.model.network().cost());
+            observer.record.facts(&[("encoder_parameters", encoder.parameters), ("parameters", whole.parameters)]);
             for name in [MODEL_FILE, WEIGHTS_FILE, HISTORY_FILE] {
                 observer.record.file(&run.output(&format!("{folder}{name}"))?, &format!("model/{name}"));
             }
@@ -279,6 +280,22 @@ impl Stage for Train {
             }
         }
     }
+}
+
+/// The record of the training, if one is wanted.
+fn recorder<'a>(track: &TrackConfig, config: &TrainKeys, run: &'a Run<'a>) -> Result<Recorder<'a>, StageError> {
+    let beginning = Beginning {
+        experiment: "econt train",
+        configuration: serde_json::to_value(config).internal_error("cannot record the run")?,
+        seed: run.seed().value(),
+        provenance: run.embedded_provenance(),
+    };
+    let told = Recorder::start(track, beginning, |trouble| run.warn("record", trouble));
+    let recorder = told.output_error("cannot record the run")?;
+    if let Some(id) = recorder.id() {
+        run.info(&format!("recorded as run {id}"));
+    }
+    Ok(recorder)
 }
 
 /// Reads, selects and splits the wafers.
@@ -316,11 +333,11 @@ struct Observer<'a> {
     run: &'a Run<'a>,
     progress: Progress,
     label: String,
-    record: Record<'a>,
+    record: Recorder<'a>,
 }
 
 impl<'a> Observer<'a> {
-    fn new(config: &TrainKeys, run: &'a Run<'a>, links: Option<usize>, record: Record<'a>) -> Self {
+    fn new(config: &TrainKeys, run: &'a Run<'a>, links: Option<usize>, record: Recorder<'a>) -> Self {
         let epochs = config.training.epochs + config.refine.as_ref().map_or(0, |refine| refine.training.epochs);
         let several = config.links.0.len() > 1;
         let label = links.filter(|_| several).map(|links| format!("{links} links, ")).unwrap_or_default();
@@ -332,7 +349,7 @@ impl TrainingObserver for Observer<'_> {
     fn epoch(&mut self, epoch: &Epoch) -> ControlFlow<()> {
         self.progress.add(1);
         self.run.info(&format!("{}{}", self.label, line(&epoch.record)));
-        self.record.epoch(&epoch.record);
+        self.record.step(epoch.record.epoch, &epoch.record.metrics());
         if self.run.check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }

@@ -30,7 +30,13 @@ const SHAPES: InputRole =
 const PHI_SCAN: InputRole =
     InputRole::optional("phi_scan", "`scan.parquet` of `hgcal optimize-phi`, made with events", TABLES);
 
+const CHAPTERS: InputRole =
+    InputRole::optional("chapters", "pages of other chains, whose sections follow at the end", &["html"]).many();
+
 const INPUTS: &[InputRole] = &[VALIDATION, SEEDS, CLUSTERS, RADII, CELLS, TRUNCATION, TOWERS, SHAPES, PHI_SCAN];
+
+const PAGE_INPUTS: &[InputRole] =
+    &[VALIDATION, SEEDS, CLUSTERS, RADII, CELLS, TRUNCATION, TOWERS, SHAPES, PHI_SCAN, CHAPTERS];
 
 /// File endings of figures.
 pub const FIGURES: &[&str] = &["svg", "png", "pdf"];
@@ -97,7 +103,7 @@ impl Stage for Report {
                    the cluster-size study, one event in detail, and what else is given. The page needs nothing but itself. \
                    The keys `runs`, `samples`, `scans`, `truncations` and `shapes` name the inputs in the order given; runs \
                    of the same sample share figures.",
-            inputs: INPUTS,
+            inputs: PAGE_INPUTS,
             output: OutputKind::File { doc: "the page", formats: &["html"] },
             flags: &[],
         }
@@ -108,8 +114,13 @@ impl Stage for Report {
         check_numbers(config, &available)?;
         let results = read::results(config, run)?;
         let entries = catalog(config, &available);
-        let html = page(config, &results, &entries, &run.embedded_provenance()).html();
-        std::fs::write(run.output_file()?, html).output_error("cannot write the page")?;
+        let mut page = page(config, &results, &entries, &run.embedded_provenance());
+        for file in run.inputs().all(CHAPTERS.role) {
+            let shown = file.path.display();
+            let html = std::fs::read_to_string(&file.path).input_error(format!("cannot read {shown}"))?;
+            page = page.chapter(&html).input_error(format!("{shown}"))?;
+        }
+        std::fs::write(run.output_file()?, page.html()).output_error("cannot write the page")?;
         Ok(Printed::new().value("runs", available.validations).value("figures", entries.len()))
     }
 }

@@ -11,7 +11,8 @@ use crate::error::{Result, TauError};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ColumnNames {
-    /// Network outputs for electrons, muons, taus and jets, in this order.
+    /// Network outputs for electrons, muons, taus and jets, in this order. Tables need not have them where all kinds of
+    /// fakes that are looked at have `raw` or `bits`.
     pub nodes: [String; 4],
     /// Discriminators that the table holds, in place of ratios of network outputs; by kind of fake, empty: none.
     pub raw: PerFake<String>,
@@ -172,11 +173,13 @@ pub fn discriminator(tau: f64, fake: f64) -> f64 {
     if tau == 0.0 { 0.0 } else { tau / (tau + fake) }
 }
 
-/// Reads the candidates of tables that pass a selection (empty: all).
+/// Reads the candidates of tables that pass a selection (empty: all), with scores and masks against some kinds of fakes.
+///
+/// A kind has no scores where the table holds no network outputs, only a mask.
 ///
 /// # Errors
 /// Missing columns, scores that are not numbers or lie outside of 0 to 1, weights that are not finite.
-pub fn read(files: &[String], names: &ColumnNames, selection: &str) -> Result<Candidates> {
+pub fn read(files: &[String], names: &ColumnNames, selection: &str, kinds: &[Fake]) -> Result<Candidates> {
     let addresses: Vec<Address> = addresses(files)?.into_iter().map(scores_of).collect();
     let selection = match selection.trim() {
         "" => None,
@@ -185,9 +188,14 @@ pub fn read(files: &[String], names: &ColumnNames, selection: &str) -> Result<Ca
     let mut columns = vec![names.truth.clone(), names.pt.clone(), names.eta.clone(), names.decay_mode.clone()];
     let optional = [&names.weight, &names.phi];
     columns.extend(optional.into_iter().filter(|name| !name.is_empty()).cloned());
-    let needs_nodes = Fake::ALL.iter().any(|&kind| names.raw.of(kind).is_empty());
+    let is_stored = |kind: &Fake| !(names.raw.of(*kind).is_empty() && names.bits.of(*kind).is_empty());
+    let needs_nodes = kinds.iter().any(|&kind| names.raw.of(kind).is_empty())
+        && (!kinds.iter().all(is_stored) || {
+            let known = recoil_table::open_all(&addresses, &ReadOptions::default())?.schema();
+            names.nodes.iter().all(|name| known.column_with_name(name).is_some())
+        });
     columns.extend(names.nodes.iter().filter(|_| needs_nodes).cloned());
-    for kind in Fake::ALL {
+    for &kind in kinds {
         columns.extend([names.raw.of(kind), names.bits.of(kind)].into_iter().filter(|name| !name.is_empty()).cloned());
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -196,7 +204,7 @@ pub fn read(files: &[String], names: &ColumnNames, selection: &str) -> Result<Ca
     let mut reader = recoil_table::open_selected(&addresses, &options, selection.as_ref())?;
     let mut found = Candidates::default();
     while let Some(batch) = reader.next_batch()? {
-        add(&mut found, &batch, names, needs_nodes)?;
+        add(&mut found, &batch, names, kinds, needs_nodes)?;
     }
     let file = reader.file();
     if found.is_empty() {
@@ -205,7 +213,13 @@ pub fn read(files: &[String], names: &ColumnNames, selection: &str) -> Result<Ca
     Ok(found)
 }
 
-fn add(found: &mut Candidates, batch: &recoil_table::Batch, names: &ColumnNames, needs_nodes: bool) -> Result<()> {
+fn add(
+    found: &mut Candidates,
+    batch: &recoil_table::Batch,
+    names: &ColumnNames,
+    kinds: &[Fake],
+    needs_nodes: bool,
+) -> Result<()> {
     let truth = batch.scalar_as::<i64>(&names.truth)?;
     let places: Vec<(usize, Truth)> =
         truth.iter().enumerate().filter_map(|(row, &code)| Some((row, Truth::of_code(code)?))).collect();
@@ -234,7 +248,7 @@ fn add(found: &mut Candidates, batch: &recoil_table::Batch, names: &ColumnNames,
         true => names.nodes.iter().map(|name| column(name, Some((0.0, 1.0)))).collect::<Result<Vec<_>>>()?,
         false => Vec::new(),
     };
-    for kind in Fake::ALL {
+    for &kind in kinds {
         let raw = names.raw.of(kind);
         let scores: Vec<f64> = if raw.is_empty() {
             let fake = nodes.get(if kind == Fake::Jet { 3 } else { kind.index() });

@@ -43,6 +43,11 @@ impl Variable {
         }
     }
 
+    /// The variable of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Pt, Self::Eta, Self::Phi, Self::DecayMode].into_iter().find(|variable| variable.name() == name)
+    }
+
     /// The usual bins, each open below and closed above.
     pub fn edges(self) -> Vec<f64> {
         let even = |bins: u32, low: f64, high: f64| -> Vec<f64> {

@@ -12,22 +12,28 @@ use crate::scaling::{Quantiles, ScalingTable};
 
 /// Relative changes of mean and width between successive snapshots, and from the first to the last.
 ///
-/// One panel per block and quantity: the median of all features, the central half as a band, 5 % to 95 % as bars.
-pub fn convergence(blocks: &[Block], snapshots: &[ScalingTable], last: &ScalingTable) -> Figure {
+/// One panel per block and quantity: the median of all features, the central half as a band, 5 % to 95 % as bars. `title`
+/// says what a step is; without two snapshots there is nothing to compare, and the panels say so.
+pub fn convergence(blocks: &[Block], snapshots: &[ScalingTable], last: &ScalingTable, title: &str) -> Figure {
     let steps: Vec<(&ScalingTable, &ScalingTable)> = snapshots
         .windows(2)
         .filter_map(|pair| Some((pair.first()?, pair.last()?)))
         // the whole way has a place of its own behind the last step
-        .chain(snapshots.first().map(|first| (first, last)))
+        .chain(snapshots.first().filter(|_| snapshots.len() > 1).map(|first| (first, last)))
         .collect();
     let mut panels = Vec::new();
-    for block in blocks {
+    // some blocks have only features whose parameters are given
+    let measured = |block: &&Block| last.entries.iter().any(|((b, ..), found)| *b == block.name && found.num.is_some());
+    for block in blocks.iter().filter(measured) {
         for (quantity, mean) in [("mean", true), ("width", false)] {
-            let title = format!("Relative change of the {quantity}");
-            let mut panel = Panel::new("Snapshot (last: from first to last)", title).log_y().y_range(1e-6, 10.0);
-            panel = panel
-                .note(block.name.clone())
-                .add(Line::horizontal(0.1).color(Color::hex(0x88_8888)).dash(Dash::Dashed));
+            let mut panel =
+                Panel::new(format!("{title} (last: from first to last)"), format!("Relative change of the {quantity}"))
+                    .log_y()
+                    .y_range(1e-6, 100.0)
+                    .x_range(0.5, steps.len().max(1) as f64 + 0.5);
+            let name = block.name.replace('_', r"\_");
+            let note = if steps.is_empty() { format!("{name}: one snapshot, no change") } else { name };
+            panel = panel.note(note).add(Line::horizontal(0.1).color(Color::hex(0x88_8888)).dash(Dash::Dashed));
             for (index, cone) in block.cones().iter().enumerate() {
                 let color = Color::cycle(index, 2);
                 let mut columns = [const { Vec::new() }; 6];
@@ -47,10 +53,12 @@ pub fn convergence(blocks: &[Block], snapshots: &[ScalingTable], last: &ScalingT
                 let points = Points::new(x, middle).y_errors_asym(&down, &up).no_x_errors().color(color);
                 panel = panel.add(points.label(cone.name()));
             }
-            panels.push(panel.legend(LegendAt::TopRight));
+            panels.push(panel);
         }
     }
-    let rows = blocks.len().max(1) as f64;
+    let rows = panels.len().div_ceil(2).max(1) as f64;
+    let panels =
+        if panels.is_empty() { vec![Panel::new(title, "Relative change").note("no measured feature")] } else { panels };
     labelled(Figure::grid(2, panels).size(1100.0, 320.0 * rows), "")
 }
 

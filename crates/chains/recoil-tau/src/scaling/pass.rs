@@ -56,6 +56,8 @@ pub struct ScalingPass {
 pub struct FileResult {
     /// Moments of features with normal scaling.
     pub sums: BTreeMap<Key, Sums>,
+    /// The same after each part of the file but the last, if it was read in parts.
+    pub parts: Vec<BTreeMap<Key, Sums>>,
     /// Quantiles of features with normal or linear scaling.
     pub quantiles: BTreeMap<Key, Quantiles>,
     /// Number of values that were not finite, of features that have any.
@@ -125,15 +127,18 @@ impl ScalingPass {
         self.blocks.iter().map(|pass| pass.block.clone()).collect()
     }
 
-    /// Measures one file.
+    /// Measures one file; with more than one of `parts`, the moments after each of so many parts are kept too.
     ///
     /// # Errors
     /// Columns that are missing or of the wrong kind, damaged files.
-    pub fn file(&self, file: &CandidateFile, mut done: impl FnMut(u64)) -> Result<FileResult> {
+    pub fn file(&self, file: &CandidateFile, parts: u64, mut done: impl FnMut(u64)) -> Result<FileResult> {
         self.wanted.check(file)?;
+        let part = file.rows().div_ceil(parts.max(1)).max(1);
+        let step = usize::try_from(part).unwrap_or(ROWS).min(ROWS);
+        let mut read = 0;
         let mut collected: Vec<BTreeMap<(usize, Cone), Collected>> = vec![BTreeMap::new(); self.blocks.len()];
         let mut result = FileResult { candidates: file.rows(), ..FileResult::default() };
-        let mut stream = file.stream(&self.wanted.names(), 0..file.rows(), ROWS)?;
+        let mut stream = file.stream(&self.wanted.names(), 0..file.rows(), step)?;
         while let Some((rows, columns)) = stream.next_block()? {
             let loaded = self.wanted.load(file.name(), rows, columns)?;
             let keep: Vec<bool> = loaded.column("tau_index").iter().map(|index| *index >= 0.0).collect();
@@ -146,13 +151,16 @@ impl ScalingPass {
                 let zones = place.and_then(|place| zoned.get(place));
                 block.measure(&loaded, &keep, zones.map(Vec::as_slice), self, collected);
             });
+            let before = read / part;
+            read += loaded.len() as u64;
+            if read / part > before && read < file.rows() {
+                result.parts.push(self.sums(&collected));
+            }
             done(loaded.len() as u64);
         }
+        result.sums = self.sums(&collected);
         let pieces: Vec<_> = self.blocks.iter().zip(collected).flat_map(|(b, c)| b.finish(c)).collect();
-        for (key, moments, collected) in pieces {
-            if moments {
-                result.sums.insert(key.clone(), collected.sums);
-            }
+        for (key, collected) in pieces {
             if collected.not_finite > 0 {
                 result.not_finite.insert(key.clone(), collected.not_finite);
             }
@@ -161,9 +169,28 @@ impl ScalingPass {
         }
         Ok(result)
     }
+
+    /// Moments of features with normal scaling.
+    fn sums(&self, collected: &[BTreeMap<(usize, Cone), Collected>]) -> BTreeMap<Key, Sums> {
+        let of_block = |(block, collected): (&BlockPass, &BTreeMap<(usize, Cone), Collected>)| -> Vec<(Key, Sums)> {
+            let moments = block.keys().filter(|(_, feature, ..)| feature.moments);
+            moments
+                .map(|(key, _, place)| (key, collected.get(&place).map(|found| found.sums).unwrap_or_default()))
+                .collect()
+        };
+        self.blocks.iter().zip(collected).flat_map(of_block).collect()
+    }
 }
 
 impl BlockPass {
+    /// Every feature in every cone: its key, and where its measurements are kept.
+    fn keys(&self) -> impl Iterator<Item = (Key, &Measure, (usize, Cone))> {
+        self.features.iter().enumerate().flat_map(|(index, feature)| {
+            let key = |cone: &Cone| (self.block.name.clone(), feature.name.clone(), cone.name().to_owned());
+            feature.cones.iter().map(move |cone| (key(cone), feature, (index, *cone)))
+        })
+    }
+
     fn measure(
         &self,
         loaded: &Loaded,
@@ -220,15 +247,8 @@ impl BlockPass {
         });
     }
 
-    fn finish(&self, collected: BTreeMap<(usize, Cone), Collected>) -> Vec<(Key, bool, Collected)> {
-        let mut out = Vec::new();
-        for (index, feature) in self.features.iter().enumerate() {
-            for cone in &feature.cones {
-                let key = (self.block.name.clone(), feature.name.clone(), cone.name().to_owned());
-                out.push((key, feature.moments, collected.get(&(index, *cone)).cloned().unwrap_or_default()));
-            }
-        }
-        out
+    fn finish(&self, mut collected: BTreeMap<(usize, Cone), Collected>) -> Vec<(Key, Collected)> {
+        self.keys().map(|(key, _, place)| (key, collected.remove(&place).unwrap_or_default())).collect()
     }
 }
 

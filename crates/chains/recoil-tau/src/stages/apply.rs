@@ -12,7 +12,7 @@ use recoil_table::field;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::export::model;
+use super::export::{model, model_folder};
 use super::files::{BadFiles, CANDIDATES, FilesConfig, OnBadFile};
 use super::scores::{NODES, Scores};
 use crate::batches::{Pieces, RowSelection};
@@ -59,6 +59,10 @@ impl Config for ApplyKeys {
             found.push(Problem::new("n_tau", "must be at least 1"));
         }
         found
+    }
+
+    fn files(&self) -> Vec<(String, PathBuf)> {
+        model_folder("model", &self.model)
     }
 }
 

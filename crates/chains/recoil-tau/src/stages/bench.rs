@@ -80,7 +80,7 @@ impl Stage for Bench {
                     let mut sums = std::collections::BTreeMap::new();
                     let mut count = 0;
                     for path in &files {
-                        let result = pass.file(&config.files.open(path)?, |_| ())?;
+                        let result = pass.file(&config.files.open(path)?, 1, |_| ())?;
                         crate::scaling::merge::add(&mut sums, &result.sums);
                         count += result.candidates;
                     }

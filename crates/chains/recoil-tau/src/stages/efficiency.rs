@@ -9,11 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blame;
-use super::evaluate::{Known, SCORES, THRESHOLDS, files, level_problem, optional};
+use super::evaluate::{Known, SCORES, THRESHOLDS, files, level_problem, looked_at, optional};
 use crate::evaluation::Fake;
 use crate::evaluation::candidates::{ColumnNames, PerFake, Truth, read};
 use crate::evaluation::efficiency::{Counts, Required, Variable, binned};
 use crate::evaluation::figures::{self, Binned};
+use crate::evaluation::rates::HEADER;
 use crate::evaluation::working_points::NAMES;
 
 /// File of the efficiencies.
@@ -115,9 +116,10 @@ impl Stage for Efficiency {
             in_numerator: config.require_in_numerator,
             in_denominator: config.require_in_denominator,
         };
-        let all = read(&files(run, SCORES.role), &config.columns, &config.selection).map_err(blame(doing))?;
-        let mut text =
-            String::from("vs_type,variable,low,high,kind,wp,eff,eff_up,eff_down,pass,total,effective_total\n");
+        let kinds = looked_at(&config.vs_types, &names);
+        let all = read(&files(run, SCORES.role), &config.columns, &config.selection, &kinds).map_err(blame(doing))?;
+        known.have_scores(&all, &kinds).map_err(blame(doing))?;
+        let mut text = format!("{},pass,total,effective_total\n", HEADER.join(","));
         for &kind in &config.vs_types {
             if !all.truth.contains(&Truth::Fake(kind)) {
                 run.warn("empty_class", format!("there are no {}", kind.title()));

@@ -179,6 +179,19 @@ impl Known {
         self.0.get(kind.index()).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Refuses thresholds where a table holds nothing that they cut on.
+    pub(super) fn have_scores(&self, candidates: &Candidates, kinds: &[Fake]) -> Result<()> {
+        for &kind in kinds {
+            let cuts = self.points(kind).iter().any(|(_, pass)| matches!(pass, Pass::Above(_)));
+            if cuts && candidates.score(kind).is_empty() {
+                let reason =
+                    format!("thresholds against {} need a score: the table has no network outputs", kind.title());
+                return Err(TauError::config(format!("columns.raw.{}", kind.name()), reason));
+            }
+        }
+        Ok(())
+    }
+
     /// The points that are required by name; empty names require nothing.
     pub(super) fn required(&self, names: &PerFake<String>) -> Result<Vec<(Fake, Pass)>> {
         let mut found = Vec::new();
@@ -198,6 +211,11 @@ impl Known {
         }
         Ok(found)
     }
+}
+
+/// Kinds of fakes of which scores or masks are needed.
+pub(super) fn looked_at(wanted: &[Fake], required: &PerFake<String>) -> Vec<Fake> {
+    Fake::ALL.into_iter().filter(|kind| wanted.contains(kind) || !required.of(*kind).is_empty()).collect()
 }
 
 /// Paths of an input role.
@@ -243,7 +261,9 @@ impl Stage for Evaluate {
         let known =
             Known::of(optional(run, THRESHOLDS.role), &config.columns, &config.bit_names).map_err(blame(doing))?;
         let required = known.required(&config.required).map_err(blame(doing))?;
-        let all = read(&files(run, SCORES.role), &config.columns, &config.selection).map_err(blame(doing))?;
+        let kinds = looked_at(&config.vs_types, &config.required);
+        let all = read(&files(run, SCORES.role), &config.columns, &config.selection, &kinds).map_err(blame(doing))?;
+        known.have_scores(&all, &kinds).map_err(blame(doing))?;
         let all = match required.is_empty() {
             true => all,
             false => all.kept(|i| required.iter().all(|(kind, pass)| pass.holds(&all, *kind, i))),
@@ -257,7 +277,7 @@ impl Stage for Evaluate {
             for (place, region) in config.regions().iter().enumerate() {
                 let (found, named) = measured(&all, region, kind, known.points(kind), &how).map_err(blame(doing))?;
                 let text = region_text(region);
-                if found.is_none() {
+                if found.is_none() && !all.score(kind).is_empty() {
                     run.warn("empty_region", format!("no taus or no {} in {text}", kind.title()));
                 }
                 let model = Labelled { label: &config.name, curve: found.as_ref(), points: named.as_ref() };

@@ -1,6 +1,6 @@
 //! `tau export`: trained models for other programs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, OutputKind, Problem, Report, Run, Stage, StageError};
@@ -22,6 +22,15 @@ impl Config for ExportKeys {
     fn check(&self) -> Vec<Problem> {
         Vec::new()
     }
+
+    fn files(&self) -> Vec<(String, PathBuf)> {
+        model_folder("model", &self.model)
+    }
+}
+
+/// The model that `key` names, as an input of the run.
+pub(super) fn model_folder(key: &str, folder: &str) -> Vec<(String, PathBuf)> {
+    if folder.is_empty() { Vec::new() } else { vec![(key.to_owned(), PathBuf::from(folder))] }
 }
 
 /// The model in the folder that a key names.

@@ -29,7 +29,7 @@ pub struct FilesConfig {
     pub input_dir: Vec<String>,
     /// Regular expression that the whole path of a file in a folder has to match.
     pub file_name_pattern: String,
-    /// Names of files that are left out.
+    /// Names of files that are left out; those that shuffle-merge writes beside its sample unless said otherwise.
     pub exclude_list: Vec<String>,
     /// Names of folders that are left out.
     pub exclude_dir_list: Vec<String>,
@@ -42,7 +42,7 @@ impl Default for FilesConfig {
         Self {
             input_dir: Vec::new(),
             file_name_pattern: r"^.*\.(root|parquet)$".into(),
-            exclude_list: Vec::new(),
+            exclude_list: vec![super::shuffle_merge::ACCEPTANCE_FILE.to_owned()],
             exclude_dir_list: Vec::new(),
             tree: crate::data::columns::TREE.into(),
         }

@@ -94,6 +94,9 @@ impl ScaleConfig {
     }
 }
 
+/// Parts of which the moments are compared if there is one file.
+const PARTS: u64 = 10;
+
 /// Measures features.
 pub struct Scale;
 
@@ -144,18 +147,21 @@ impl Stage for Scale {
         let progress = run.progress("scaling", "candidates", None);
         let mut total = Total::default();
         let mut snapshots: Vec<ScalingTable> = Vec::new();
-        let mut written = std::collections::BTreeSet::new();
+        // the only file is compared part by part
+        let parts = if files.len() == 1 { PARTS } else { 1 };
+        let mut parts_of_file: Vec<ScalingTable> = Vec::new();
         for (index, path) in files.iter().enumerate() {
             run.check()?;
-            let measured = config.files.open(path).and_then(|file| pass.file(&file, |count| progress.add(count)));
+            let measured =
+                config.files.open(path).and_then(|file| pass.file(&file, parts, |count| progress.add(count)));
             if let Some(result) = bad.unless_bad(measured).input_error("cannot scale")? {
+                parts_of_file.extend(result.parts.iter().map(|sums| parameters(&blocks, sums)));
                 total.add(&file_id(path), result);
             }
             if let Some(number) = config.snapshot(index) {
                 let snapshot = parameters(&blocks, &total.sums);
                 let name = config.name("scaling_params", &format!("_log_{number}"));
                 recoil_outputs::json(run, &name, &snapshot.to_json())?;
-                written.insert(name);
                 snapshots.push(snapshot);
             }
         }
@@ -165,7 +171,11 @@ impl Stage for Scale {
         recoil_outputs::json(run, &config.name("scaling_sums", ""), &sums_json(&total.sums))?;
         let found = suspicious(&last, &total.quantiles);
         if config.figures {
-            recoil_outputs::figure(run, "convergence.svg", convergence(&blocks, &snapshots, &last))?;
+            let (title, steps) = match parts_of_file.is_empty() {
+                true => ("Snapshot", snapshots),
+                false => ("Part of the file", parts_of_file.into_iter().chain(snapshots).collect()),
+            };
+            recoil_outputs::figure(run, "convergence.svg", convergence(&blocks, &steps, &last, title))?;
             recoil_outputs::figure(run, "ranges.svg", ranges(&last, &total.quantiles, config.only_suspicious))?;
         }
         if total.thinned {

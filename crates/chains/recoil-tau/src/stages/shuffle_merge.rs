@@ -27,6 +27,9 @@ pub const LIST: InputRole = InputRole::required("list", "files with their rows, 
 /// The groups.
 pub const GROUPS: InputRole = InputRole::required("cfg", "groups of data sets, one per line", &["cfg", "txt"]);
 
+/// Histograms of the probabilities, beside the merged candidates.
+pub const ACCEPTANCE_FILE: &str = "acceptance.root";
+
 impl Stage for ShuffleMerge {
     type Config = ShuffleMergeConfig;
 
@@ -69,7 +72,7 @@ impl Stage for ShuffleMerge {
     }
 
     fn outputs(&self, config: &ShuffleMergeConfig, _inputs: &Inputs) -> Vec<String> {
-        let fixed = ["acceptance.json", "acceptance.root", "dataset_hash.json", "datagroup_hash.json"];
+        let fixed = ["acceptance.json", ACCEPTANCE_FILE, "dataset_hash.json", "datagroup_hash.json"];
         std::iter::once(config.merged_name()).chain(fixed.map(str::to_owned)).collect()
     }
 
@@ -119,7 +122,7 @@ impl Stage for ShuffleMerge {
             None => return Err(StageError::input("no candidate is kept: nothing to write")),
         }
         recoil_outputs::json(run, "acceptance.json", &job.acceptance_json())?;
-        job.write_histograms(&run.output("acceptance.root")?).output_error("cannot write acceptance.root")?;
+        job.write_histograms(&run.output(ACCEPTANCE_FILE)?).output_error("cannot write the probabilities")?;
         let datasets = job.plan.groups.iter().flat_map(|group| group.datasets.iter().map(String::as_str));
         recoil_outputs::json(run, "dataset_hash.json", &hashes(datasets))?;
         let groups = job.plan.groups.iter().map(|group| group.group.name.as_str());

@@ -98,13 +98,9 @@ impl Stage for Spectrum {
     }
 
     fn outputs(&self, config: &SpectrumConfig, inputs: &Inputs) -> Vec<String> {
-        let mut names: Vec<String> = config
-            .files
-            .list(inputs)
-            .unwrap_or_default()
-            .iter()
-            .map(|path| format!("{}.root", dataset(path)))
-            .collect();
+        // a folder that an earlier step of a production will make names no data sets yet
+        let known = config.files.list(inputs).unwrap_or_default().into_iter().filter(|path| path.exists());
+        let mut names: Vec<String> = known.map(|path| format!("{}.root", dataset(&path))).collect();
         names.sort();
         names.dedup();
         names.extend(["spectra.parquet", "entries.txt", "entries.parquet"].map(str::to_owned));

@@ -11,6 +11,7 @@ use recoil_stage::error::Blame as _;
 use recoil_stage::{
     Config, Description, ErrorKind, Flag, Inputs, OutputKind, Problem, Progress, Report, Run, Stage, StageError,
 };
+use recoil_track::{Beginning, Recorder, TrackConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,15 @@ use crate::training::task::{CLASSES, Judgement, Lesson, MovingLoss};
 
 /// File of the losses per epoch.
 const HISTORY_FILE: &str = "history.csv";
+
+/// Files of a training that its record keeps, with their folders there.
+const RECORDED: [(&str, &str); 5] = [
+    (MODEL_FILE, "model"),
+    (WEIGHTS_FILE, "model"),
+    (HISTORY_FILE, "model"),
+    (FEATURES_FILE, "input_cfg"),
+    (SCALING_FILE, "input_cfg"),
+];
 
 /// Networks by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +105,8 @@ pub struct TrainKeys {
     pub checkpoint: String,
     /// What happens with files that cannot be used: `stop` or `skip`.
     pub on_bad_file: OnBadFile,
+    /// Where the run is recorded, besides its output.
+    pub track: TrackConfig,
 }
 
 impl Default for TrainKeys {
@@ -122,6 +134,7 @@ impl Default for TrainKeys {
             frozen: Vec::new(),
             checkpoint: String::new(),
             on_bad_file: OnBadFile::Stop,
+            track: TrackConfig::default(),
         }
     }
 }
@@ -165,6 +178,10 @@ impl Config for TrainKeys {
             found.push(Problem::new("loss_factors", "must not be negative, and not all zero"));
         }
         found
+    }
+
+    fn files(&self) -> Vec<(String, PathBuf)> {
+        super::export::model_folder("start", &self.start)
     }
 }
 
@@ -232,8 +249,18 @@ impl Stage for Train {
         };
         let bad = BadFiles::new(config.on_bad_file, Some(run));
         let (weights, totals) = weights(config, &source, &bad, run)?;
+        let mut record = recorder(config, run)?;
+        let facts = CLASSES.iter().zip(totals).map(|(class, total)| (format!("candidates_{}", class.name()), total));
+        let facts: Vec<(String, usize)> = facts.map(|(name, total)| (name, total as usize)).collect();
+        record.facts(&facts.iter().map(|(name, total)| (name.as_str(), *total)).collect::<Vec<_>>());
+        record.facts(&[("parameters", network.cost().parameters)]);
         let task = Task { config, run, source: &source, weights: weights.as_ref(), loss: &loss };
-        let (trainer, history) = task.train(trainer.usage_error("cannot train")?)?;
+        let trained = task.train(trainer.usage_error("cannot train")?, &mut record);
+        if let Err(interrupted) = run.check() {
+            record.stopped();
+            return Err(trained.err().unwrap_or_else(|| interrupted.into()));
+        }
+        let (trainer, history) = trained?;
         let scaling = crate::scaling::parameters::read_json(scaling_path).input_error("cannot read the scaling")?;
         let model = TauModel::new(about, features, scaling, Some(&trainer.result()))
             .map_err(|error| StageError::caused(ErrorKind::Internal, "cannot keep the model", error))?;
@@ -241,8 +268,28 @@ impl Stage for Train {
         model.write(path.parent().unwrap_or(Path::new("."))).output_error("cannot write the model")?;
         std::fs::write(run.output(HISTORY_FILE)?, table_of_epochs(&history))
             .output_error("cannot write the history")?;
+        for (name, folder) in RECORDED {
+            record.file(&run.output(name)?, &format!("{folder}/{name}"));
+        }
+        record.finish();
         Ok(bad.report(report(&network, &trainer, &history, totals)))
     }
+}
+
+/// The record of the training, if one is wanted.
+fn recorder<'a>(config: &TrainKeys, run: &'a Run<'a>) -> Result<Recorder<'a>, StageError> {
+    let beginning = Beginning {
+        experiment: "tau train",
+        configuration: serde_json::to_value(config).internal_error("cannot record the run")?,
+        seed: run.seed().value(),
+        provenance: run.embedded_provenance(),
+    };
+    let started = Recorder::start(&config.track, beginning, |trouble| run.warn("record", trouble));
+    let recorder = started.output_error("cannot record the run")?;
+    if let Some(id) = recorder.id() {
+        run.info(&format!("recorded as run {id}"));
+    }
+    Ok(recorder)
 }
 
 /// The parameters to start from.
@@ -296,6 +343,9 @@ fn weights(
     Ok((weights, totals))
 }
 
+/// Names of the areas under the ROC curves, in the history and in the record.
+const AREAS: [&str; 3] = ["val_auc_e", "val_auc_mu", "val_auc_jet"];
+
 /// Losses and areas of an epoch.
 struct Epoch {
     line: String,
@@ -313,7 +363,11 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
-    fn train<'n>(&self, mut trainer: AnyTrainer<'n>) -> Result<(AnyTrainer<'n>, Vec<Epoch>), StageError> {
+    fn train<'n>(
+        &self,
+        mut trainer: AnyTrainer<'n>,
+        recorder: &mut Recorder<'_>,
+    ) -> Result<(AnyTrainer<'n>, Vec<Epoch>), StageError> {
         let (config, run) = (self.config, self.run);
         let checkpoint = (!config.checkpoint.is_empty()).then(|| PathBuf::from(&config.checkpoint));
         let mut history = Vec::new();
@@ -321,6 +375,7 @@ impl Task<'_> {
             trainer.resume(path).input_error("cannot resume")?;
             run.info(&format!("resumed after epoch {}", trainer.history().len()));
             for record in trainer.history() {
+                recorder.step(record.epoch, &record.metrics());
                 history.push(Epoch { line: line_of(record, None), areas: [None; 3], candidates: 0, seconds: 0.0 });
             }
             if self.loss.has_working_points() {
@@ -340,6 +395,10 @@ impl Task<'_> {
             let record = trainer.end_epoch(loss, judgement.loss(), seconds);
             let line = line_of(&record, judgement.accuracy());
             let areas = judgement.areas();
+            let mut metrics = record.metrics();
+            metrics.extend(judgement.accuracy().map(|accuracy| ("val_accuracy", accuracy)));
+            metrics.extend(AREAS.iter().zip(areas).filter_map(|(name, area)| Some((*name, area?))));
+            recorder.step(record.epoch, &metrics);
             run.info(&format!("epoch {}: loss {loss:.6}{}, {seconds:.1} s", record.epoch, shown(&judgement)));
             history.push(Epoch { line, areas, candidates, seconds });
             if let Some(path) = &checkpoint {
@@ -414,7 +473,7 @@ fn line_of(record: &recoil_nn::train::EpochRecord, accuracy: Option<f64>) -> Str
 
 /// The losses of every epoch; without times, so that equal trainings write equal files.
 fn table_of_epochs(history: &[Epoch]) -> String {
-    let mut text = String::from("epoch,loss,val_loss,rate,val_accuracy,val_auc_e,val_auc_mu,val_auc_jet\n");
+    let mut text = format!("epoch,loss,val_loss,rate,val_accuracy,{}\n", AREAS.join(","));
     for epoch in history {
         let areas = epoch.areas.map(|area| area.map(|area| area.to_string()).unwrap_or_default());
         let _ = writeln!(text, "{},{}", epoch.line, areas.join(","));

@@ -223,6 +223,11 @@ fn histograms(path: &std::path::Path, distributions: &[Distribution]) -> recoil_
     file.finish().map(|_| ())
 }
 
+/// A probability with the digits that matter: `0.215`, or `1.3e-7` if it is small.
+fn probability(value: f64) -> String {
+    if value == 0.0 || value >= 1e-3 { format!("{value:.3}") } else { format!("{value:.1e}") }
+}
+
 /// What the tests say.
 struct Results {
     test: &'static str,
@@ -278,11 +283,11 @@ impl Results {
         };
         let lead = format!(
             "{verdict} {rows} candidates in {} chunks, {} comparisons ({}); smallest probability corrected for their number: \
-             {:.3e}. {} of them are below {} without correction, where {:.0} are expected by chance.",
+             {}. {} of them are below {} without correction, where {:.0} are expected by chance.",
             config.nsplit,
             self.comparisons,
             self.test,
-            self.global,
+            probability(self.global),
             self.uncorrected,
             config.pvthreshold,
             config.pvthreshold * self.comparisons as f64,
@@ -292,7 +297,7 @@ impl Results {
             let least = list.iter().skip(1).filter(|p| **p != EMPTY).fold(1.0, |least: f64, p| least.min(*p));
             let empty = list.iter().filter(|p| **p == EMPTY).count();
             let name = distribution.name().replace('_', r"\_");
-            table = table.row(&[name, format!("{least:.3e}"), format!("{corrected:.3e}"), empty.to_string()]);
+            table = table.row(&[name, probability(least), probability(*corrected), empty.to_string()]);
         }
         let all: Vec<f64> =
             self.p_values.iter().flat_map(|list| list.iter().skip(1)).copied().filter(|p| *p != EMPTY).collect();
@@ -306,5 +311,16 @@ impl Results {
                 .figure(&figures::chunks(distribution, list, self.test), distribution.name().replace('_', r"\_"));
         }
         Page::new("Validation of a shuffled sample").lead(lead).section(overview).section(section)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::probability;
+
+    #[test]
+    fn probabilities_are_written_as_people_do() {
+        let shown = [1.0, 0.21549, 0.001, 0.000_62, 1.25e-12, 0.0].map(probability);
+        assert_eq!(shown, ["1.000", "0.215", "0.001", "6.2e-4", "1.2e-12", "0.000"]);
     }
 }

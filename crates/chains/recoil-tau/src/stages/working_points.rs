@@ -143,7 +143,7 @@ impl Stage for WorkingPoints {
 }
 
 fn taus(config: &WorkingPointsKeys, run: &Run) -> Result<Candidates> {
-    read(&files(run, SCORES.role), &config.columns, &config.selection)
+    read(&files(run, SCORES.role), &config.columns, &config.selection, &Fake::ALL)
 }
 
 /// Multiplies weights by luminosity / (total luminosity x taus of the sample).

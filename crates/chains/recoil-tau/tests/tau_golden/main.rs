@@ -6,6 +6,7 @@ mod scaling;
 mod shuffle;
 mod spectrum;
 mod validation;
+mod weights;
 
 use std::path::PathBuf;
 

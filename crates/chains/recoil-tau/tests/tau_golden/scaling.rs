@@ -19,7 +19,7 @@ fn same(a: Option<f64>, b: Option<f64>) -> bool {
 fn compare(table: &FeatureTable) {
     let pass = ScalingPass::new(table, Population::Reference, &[]).unwrap();
     let file = CandidateFile::open(&golden("tautuple_mini.root").display().to_string()).unwrap();
-    let result = pass.file(&file, |_| ()).unwrap();
+    let result = pass.file(&file, 1, |_| ()).unwrap();
     let ours = parameters(&pass.blocks(), &result.sums);
     let theirs = ScalingTable::read(&golden("scaling_params_vmini.json")).unwrap();
     let by_key: BTreeMap<_, &Parameters> = ours.entries.iter().map(|(key, value)| (key, value)).collect();
@@ -82,7 +82,7 @@ fn parameters_and_quantiles_of_a_table_in_the_older_layout() {
 fn the_population_of_the_grids_is_what_networks_see() {
     let table = FeatureTable::shipped().unwrap();
     let file = CandidateFile::open(&golden("tautuple_mini.root").display().to_string()).unwrap();
-    let of = |population| ScalingPass::new(&table, population, &[]).unwrap().file(&file, |_| ()).unwrap();
+    let of = |population| ScalingPass::new(&table, population, &[]).unwrap().file(&file, 1, |_| ()).unwrap();
     let (reference, grids) = (of(Population::Reference), of(Population::Grids));
     let key = |feature: &str, cone: &str| ("PfCand_chHad".to_owned(), feature.to_owned(), cone.to_owned());
     let count =

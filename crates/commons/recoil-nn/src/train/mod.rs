@@ -130,6 +130,13 @@ impl EpochRecord {
     pub fn judged(&self) -> f64 {
         self.validation.unwrap_or(self.loss)
     }
+
+    /// What a record of experiments keeps, by name: `loss`, `learning_rate`, `seconds`, and `val_loss` if there is one.
+    pub fn metrics(&self) -> Vec<(&'static str, f64)> {
+        let mut values = vec![("loss", self.loss), ("learning_rate", self.rate.into()), ("seconds", self.seconds)];
+        values.extend(self.validation.map(|loss| ("val_loss", loss)));
+        values
+    }
 }
 
 /// A training under way.

@@ -1,10 +1,15 @@
 //! The page and its sections.
 
 use super::Table;
+use crate::error::{PlotError, Result};
 use crate::figure::Figure;
 use crate::markup;
 use crate::svg::escape;
 
+/// Tells who wrote a page.
+const GENERATOR: &str = "<meta name=\"generator\" content=\"recoil\">";
+/// Behind title, style and what else is not shown.
+const HEAD_END: &str = "</head>";
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
@@ -31,6 +36,7 @@ pub struct Page {
 /// A part of a report with a heading.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Section {
+    /// As HTML.
     title: String,
     blocks: Vec<Block>,
 }
@@ -40,7 +46,13 @@ enum Block {
     Prose(String),
     Code(String),
     Table(Table),
-    Figure { svg: String, name: String, caption: String },
+    Figure {
+        svg: String,
+        name: String,
+        caption: String,
+    },
+    /// Blocks of another page, as they are written there.
+    Written(String),
 }
 
 impl Page {
@@ -61,6 +73,30 @@ impl Page {
         self
     }
 
+    /// Adds the sections of another page, with its title before theirs. `html` is what [`Page::html`] gave.
+    ///
+    /// # Errors
+    /// A text that is no such page.
+    pub fn chapter(mut self, html: &str) -> Result<Self> {
+        let head = html.split_once(HEAD_END).map_or("", |(head, _)| head);
+        if !head.contains(GENERATOR) {
+            return Err(PlotError::Page("it was not written by recoil"));
+        }
+        let body = between(html, "<main>", "</main>").ok_or(PlotError::Page("it ends too early"))?;
+        if body.contains("<script") {
+            return Err(PlotError::Page("it was changed: there is a script among its sections"));
+        }
+        let title = between(body, "<h1>", "</h1>").ok_or(PlotError::Page("it has no title"))?;
+        for number in 1.. {
+            let Some((_, rest)) = body.split_once(&format!("<section id=\"s{number}\"><h2>")) else { break };
+            let own = rest.split_once("</h2>\n").and_then(|(own, rest)| Some((own, rest.split_once("</section>")?.0)));
+            let (own, blocks) = own.ok_or(PlotError::Page("a section has no end"))?;
+            let blocks = vec![Block::Written(blocks.to_owned())];
+            self.sections.push(Section { title: format!("{title}: {own}"), blocks });
+        }
+        Ok(self)
+    }
+
     /// The provenance record (JSON), folded away at the end of the page. JSON is indented; anything
     /// else is shown as it is.
     pub fn provenance(mut self, json: impl Into<String>) -> Self {
@@ -72,13 +108,15 @@ impl Page {
     pub fn html(&self) -> String {
         let mut out = String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
         out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-        out.push_str(
-            "<meta name=\"color-scheme\" content=\"light dark\"><meta name=\"generator\" content=\"recoil\">\n<title>",
-        );
+        out.push_str("<meta name=\"color-scheme\" content=\"light dark\">");
+        out.push_str(GENERATOR);
+        out.push_str("\n<title>");
         escape(&markup::Label::new(&self.title, crate::font::Cut::Regular).plain(), &mut out);
         out.push_str("</title>\n<style>");
         out.push_str(STYLE);
-        out.push_str("</style></head><body>\n");
+        out.push_str("</style>");
+        out.push_str(HEAD_END);
+        out.push_str("<body>\n");
         self.contents(&mut out);
         out.push_str("<main>\n<h1>");
         out.push_str(&markup::html(&self.title));
@@ -109,7 +147,7 @@ impl Page {
     fn contents(&self, out: &mut String) {
         out.push_str("<nav aria-label=\"Contents\"><strong>Contents</strong><ol>");
         for (i, section) in self.sections.iter().enumerate() {
-            out.push_str(&format!("<li><a href=\"#s{}\">{}</a></li>", i + 1, markup::html(&section.title)));
+            out.push_str(&format!("<li><a href=\"#s{}\">{}</a></li>", i + 1, section.title));
         }
         if self.provenance.is_some() {
             out.push_str("<li><a href=\"#provenance\">Provenance</a></li>");
@@ -121,7 +159,7 @@ impl Page {
 impl Section {
     /// A section without content.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), blocks: Vec::new() }
+        Self { title: markup::html(&title.into()), blocks: Vec::new() }
     }
 
     /// Paragraphs, separated by empty lines. Label markup works; text in backticks is code.
@@ -150,7 +188,7 @@ impl Section {
     }
 
     fn write(&self, number: usize, out: &mut String) {
-        out.push_str(&format!("<section id=\"s{number}\"><h2>{}</h2>\n", markup::html(&self.title)));
+        out.push_str(&format!("<section id=\"s{number}\"><h2>{}</h2>\n", self.title));
         let mut in_figures = false;
         for block in &self.blocks {
             let is_figure = matches!(block, Block::Figure { .. });
@@ -167,6 +205,7 @@ impl Section {
                     out.push_str("</code></pre>\n");
                 }
                 Block::Table(table) => table.write(out),
+                Block::Written(html) => out.push_str(html),
                 Block::Figure { svg, name, caption } => {
                     out.push_str("<figure>");
                     out.push_str(svg.trim_end());
@@ -184,6 +223,11 @@ impl Section {
         }
         out.push_str("</section>\n");
     }
+}
+
+/// The text between the first `open` and the next `close`.
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
+    Some(text.split_once(open)?.1.split_once(close)?.0)
 }
 
 /// Paragraphs with label markup and code in backticks.
@@ -211,6 +255,7 @@ fn file_name(title: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::{Hist, Panel};
@@ -226,6 +271,27 @@ mod tests {
             .html();
         assert!(!html.contains("alert(1)</script>") && !html.contains("\" onload"));
         assert_eq!(html.matches("<script>").count(), 1);
+    }
+
+    #[test]
+    fn sections_of_another_page_are_a_chapter() {
+        let figure = Figure::new(Panel::new("x", "y").add(Hist::new(&[0.0, 1.0], &[1.0])));
+        let inner = Page::new(r"\tau leptons <i>")
+            .section(Section::new("One & two").prose("</section> <section id=\"s2\"><h2>").figure(&figure, "c"))
+            .section(Section::new("Three").table(Table::new(&["a"]).row(&["1"])))
+            .provenance("{}")
+            .html();
+        let html = Page::new("Whole").section(Section::new("Own")).chapter(&inner).unwrap().html();
+        assert!(html.contains("<h2>τ leptons &lt;i&gt;: One &amp; two</h2>"), "{html}");
+        assert!(html.contains("<section id=\"s3\"><h2>τ leptons &lt;i&gt;: Three</h2>"));
+        assert_eq!([html.matches("<figure>").count(), html.matches("</section>").count()], [1, 3]);
+        assert_eq!(html.matches("<div").count(), html.matches("</div>").count());
+        let changed = |from: &str, to: &str| inner.replace(from, to);
+        for wrong in
+            ["", "<html></html>", &changed("<h1>", "<h1><script>"), &changed("</main>", ""), &changed("recoil", "x")]
+        {
+            assert!(Page::new("Whole").chapter(wrong).is_err());
+        }
     }
 
     #[test]

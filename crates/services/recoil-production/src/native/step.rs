@@ -36,7 +36,19 @@ pub(super) struct Common {
 
 const COMMON: &[&str] = &["resources", "environment", "scheduler", "variables", "retries", "acceptance", "concurrent"];
 const STEP: &[&str] = &[
-    "id", "stage", "command", "commands", "config", "seed", "input", "inputs", "output", "outputs", "for", "batch",
+    "id",
+    "stage",
+    "command",
+    "commands",
+    "config",
+    "seed",
+    "input",
+    "inputs",
+    "output",
+    "outputs",
+    "for",
+    "batch",
+    "overrides",
     "after",
 ];
 
@@ -107,6 +119,10 @@ pub(super) struct Draft<'a> {
 /// A task whose outputs are known.
 pub(super) struct DraftTask {
     variables: Variables,
+    /// Place of its variables in `for`: tasks that differ by their overrides alone have the same seed.
+    place: usize,
+    /// Words behind the configuration of the stage.
+    overrides: Vec<String>,
     pub outputs: Vec<(String, Output)>,
 }
 
@@ -118,12 +134,16 @@ impl<'a> Draft<'a> {
         let seed = fields.number("seed").or(context.seed);
         let after = fields.words("after").unwrap_or_default();
         let variables = arrays::tasks(&mut fields, context.base);
+        let overrides = overrides(&mut fields);
         let mut declared = named(&mut fields, "output", "outputs");
-        if declared.is_empty() && variables.len() == 1 {
+        if declared.is_empty() && variables.len() == 1 && overrides.len() == 1 {
             declared.extend(default_output(context.registry, id, &mut fields).map(|word| (String::new(), word)));
         }
-        let mut tasks = Vec::with_capacity(variables.len());
-        for (index, variables) in variables.into_iter().enumerate() {
+        let mut tasks = Vec::with_capacity(variables.len() * overrides.len());
+        let each = variables.into_iter().enumerate();
+        let each =
+            each.flat_map(|(place, variables)| overrides.iter().map(move |words| (place, variables.clone(), words)));
+        for (index, (place, variables, words)) in each.enumerate() {
             let meaning =
                 Meaning { variables: &variables, step: id, task: index, seed, cpus: 1, inputs: &[], outputs: &[] };
             let mut outputs = Vec::new();
@@ -142,7 +162,7 @@ impl<'a> Draft<'a> {
                     _ => {}
                 }
             }
-            tasks.push(DraftTask { variables, outputs });
+            tasks.push(DraftTask { variables, place, overrides: words.clone(), outputs });
         }
         let location = node.get("id").unwrap_or(node).location(context.file);
         Self { id: id.into(), node, location, common, seed, after, tasks, found: fields.found }
@@ -275,8 +295,10 @@ impl<'a> Draft<'a> {
                 fields.wrong(node, "conflict", format!("step {} has both '{first}' and '{second}'", self.id));
             }
         }
-        if let Some(node) = fields.node("config").filter(|_| kinds.first() != Some(&"stage")) {
-            fields.wrong(node, "unused-option", "'config' is read only with 'stage'");
+        for key in ["config", "overrides"] {
+            if let Some(node) = fields.node(key).filter(|_| kinds.first() != Some(&"stage")) {
+                fields.wrong(node, "unused-option", format!("'{key}' is read only with 'stage'"));
+            }
         }
         match kinds.first() {
             Some(&"stage") => fields.word("stage").map_or(Work::Nothing, Work::Stage),
@@ -349,15 +371,19 @@ impl<'a> Draft<'a> {
             substitute(&mut json, task, &self.id)?;
             given.push(Given::Text(context.file.into(), json.to_string()));
         }
+        let task = self.tasks.get(index);
+        given.extend(task.into_iter().flat_map(|task| &task.overrides).map(|word| Given::Word(word.clone())));
         let output = match outputs {
             [] => None,
             [(_, only)] => Some(only.path.clone()),
             _ => return Err(format!("step {}: a stage has one output", self.id)),
         };
-        let seed = self.seed.map(|seed| match self.tasks.len() {
-            1 => seed,
+        let place = |task: &DraftTask| task.place;
+        let several = self.tasks.last().map_or(0, place) > 0;
+        let seed = self.seed.map(|seed| match (several, task.map_or(index, place)) {
+            (false, _) => seed,
             // every task its own, and never more than what YAML and JSON keep exactly
-            _ => recoil_stage::Seed::new(seed).named(&self.id).indexed(index as u64).value() >> 11,
+            (true, place) => recoil_stage::Seed::new(seed).named(&self.id).indexed(place as u64).value() >> 11,
         });
         let request = Request { given, inputs: words, output, seed };
         let prepared = stage.prepare(&request).map_err(|error| format!("step {}: {error}", self.id))?;
@@ -404,6 +430,22 @@ fn say_location(fields: &mut Fields<'_>, location: &Location, errors: Vec<(&'sta
             _ => Finding::error(location.clone(), code, message),
         });
     }
+}
+
+/// Lists of words that change the configuration, one list for each task; one empty list if there are none.
+fn overrides(fields: &mut Fields<'_>) -> Vec<Vec<String>> {
+    let Some(node) = fields.node("overrides") else { return vec![Vec::new()] };
+    let lists: Vec<Vec<String>> = match node.list() {
+        Some(items) => items.iter().filter_map(|item| fields.words_of("overrides", item)).collect(),
+        None => Vec::new(),
+    };
+    if lists.is_empty() {
+        let message =
+            "'overrides' is a list with a list of words for each task, such as [[rate=0.1], [rate=0.2, depth=3]]";
+        fields.wrong(node, "wrong-type", message);
+        return vec![Vec::new()];
+    }
+    lists
 }
 
 /// The words of `one` without a name and those of `many` with theirs (a list has none).

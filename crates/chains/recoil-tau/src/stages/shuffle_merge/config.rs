@@ -1,5 +1,7 @@
 //! Keys of `tau shuffle-merge`.
 
+use std::path::PathBuf;
+
 use recoil_root::write::Compression;
 use recoil_stage::{Config, Problem};
 use schemars::JsonSchema;
@@ -156,6 +158,14 @@ impl Config for ShuffleMergeConfig {
             problem("compression_level", "must be 1 to 9".into());
         }
         found
+    }
+
+    /// The spectra. The candidates below `prefix` are too large to be hashed by every job; the spectra tell which they are.
+    fn files(&self) -> Vec<(String, PathBuf)> {
+        if self.input_spec.is_empty() || self.refill_spectrum {
+            return Vec::new();
+        }
+        vec![("input_spec".to_owned(), PathBuf::from(&self.input_spec))]
     }
 }
 

@@ -1,0 +1,60 @@
+"""The shipped production of tau identification on a real cluster, against the same on the local executor.
+
+usage: workflow.py RECOIL EXECUTOR [--full]
+
+Both run in a directory of the same name, one after the other; all outputs must be the same to the byte. The samples are
+small unless --full is given. Exit code 1 when something differs.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+SHIPPED = pathlib.Path(__file__).parents[2] / "workflows" / "tau.yaml"
+SMALL = {"candidates: 10000": "candidates: 300", "candidates: 2000": "candidates: 150", "n_tau: 64": "n_tau: 30"}
+
+
+def run(recoil, place, text, executor):
+    """The outputs by name: everything but records of when and where a task ran."""
+    place.mkdir()
+    (place / "tau.yaml").write_text(text)
+    begin = time.monotonic()
+    words = [recoil, "production", "run", "tau.yaml", "--executor", executor, "-y", "--no-progress", "--json"]
+    done = subprocess.run(words, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{executor}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+    print(f"{executor}: {done.stdout.strip()} in {time.monotonic() - begin:.1f} s", flush=True)
+    files = (path for path in place.rglob("*") if path.is_file() and ".recoil" not in path.parts)
+    return {str(path.relative_to(place)): path.read_bytes() for path in files if not path.name.endswith(".prov.json")}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("recoil", type=os.path.abspath)
+    parser.add_argument("executor")
+    parser.add_argument("--full", action="store_true")
+    options = parser.parse_args()
+    text = SHIPPED.read_text()
+    for old, new in {} if options.full else SMALL.items():
+        if old not in text:
+            sys.exit(f"{SHIPPED.name} has no '{old}'")
+        text = text.replace(old, new)
+    base = pathlib.Path(tempfile.mkdtemp(prefix="recoil-workflow-"))
+    place = base / "tau"
+    # names of directories are in lists of files
+    local = run(options.recoil, place, text, "local")
+    shutil.rmtree(place)
+    cluster = run(options.recoil, place, text, options.executor)
+    differing = sorted(name for name in local.keys() | cluster.keys() if local.get(name) != cluster.get(name))
+    if differing:
+        sys.exit(f"{len(differing)} outputs differ: {differing[:20]}; see {base}")
+    shutil.rmtree(base)
+    print(f"{len(local)} outputs, {sum(map(len, local.values())) / 1e6:.1f} MB, the same to the byte")
+
+
+main()

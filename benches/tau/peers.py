@@ -72,7 +72,7 @@ for name, count in counted.items():
 show("uproot and NumPy: spectrum", rows, theirs)
 print(f"{'ratio':42} {theirs / used:12.1f}")
 merged, used, memory = run("shuffle-merge", "--input", OUT / "spectra/entries.txt", "--cfg", OUT / "sim/groups.cfg", "--prefix",
-                           OUT / "sim", "--refill-spectrum", "true", "--enable-emptybin", "true", "-o", OUT / "merged")
+                           OUT / "sim", "refill_spectrum=true", "enable_emptybin=true", "-o", OUT / "merged")
 show(f"recoil: shuffle-merge, {merged['values']['rows_written']} kept", merged["values"]["rows_read"], used, memory)
 theirs = uproot_all()
 read = sum(uproot.open(f)["taus"].num_entries for f in FILES[:2])

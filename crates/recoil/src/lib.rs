@@ -19,7 +19,7 @@ mod snippet;
 mod stage_command;
 
 use recoil_stage::{AnyStage, ErrorKind, Registry};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 /// A group of commands: the first word of its stages' names.
@@ -81,7 +81,7 @@ fn joined(words: &[OsString]) -> Vec<OsString> {
     let mut found: Vec<OsString> = Vec::with_capacity(words.len());
     for word in words {
         let is_value = word == "true" || word == "false";
-        match found.last_mut().filter(|last| is_value && is_option(last)) {
+        match found.last_mut().filter(|last| is_value && is_option(last.as_os_str())) {
             Some(option) => {
                 option.push("=");
                 option.push(word);
@@ -93,7 +93,7 @@ fn joined(words: &[OsString]) -> Vec<OsString> {
 }
 
 /// Whether a word is an option without a value.
-fn is_option(word: &OsString) -> bool {
+fn is_option(word: &OsStr) -> bool {
     word.to_str().is_some_and(|text| text.starts_with("--") && text.len() > 2 && !text.contains('='))
 }
 

@@ -52,6 +52,9 @@ impl Files {
     }
 }
 
+/// Candidate, block, particle, place, values.
+type Entry = (i64, String, i64, [f32; 2], Vec<f32>);
+
 #[test]
 fn particles_are_those_of_highest_momentum_in_the_cone() {
     let files = Files::new();
@@ -64,7 +67,7 @@ fn particles_are_those_of_highest_momentum_in_the_cone() {
         read(output.to_str().unwrap())
     };
     let (few, many) = (of("few.parquet", &["particles=7"]), of("many.parquet", &["particles=1000", "n_tau=13"]));
-    let rows = |batch: &Batch| -> Vec<(i64, String, i64, [f32; 2], Vec<f32>)> {
+    let rows = |batch: &Batch| -> Vec<Entry> {
         let (tau, particle) = (batch.scalar::<i64>("tau").unwrap(), batch.scalar::<i64>("particle").unwrap());
         let (d_eta, d_phi) = (batch.scalar::<f32>("d_eta").unwrap(), batch.scalar::<f32>("d_phi").unwrap());
         let blocks = batch.strings("block").unwrap();

@@ -10,8 +10,8 @@ use recoil_stage::error::Blame as _;
 use recoil_table::Format;
 use recoil_table::hdf5::{Frame, write_frames};
 
-use recoil_outputs::Table;
 use crate::evaluation::candidates::CANDIDATES_FRAME;
+use recoil_outputs::Table;
 
 /// The outputs of the network, in the order of the classes.
 pub const NODES: [&str; 4] = ["node_e", "node_mu", "node_tau", "node_jet"];

@@ -253,7 +253,7 @@ impl Stage for Train {
         let facts = CLASSES.iter().zip(totals).map(|(class, total)| (format!("candidates_{}", class.name()), total));
         let facts: Vec<(String, usize)> = facts.map(|(name, total)| (name, total as usize)).collect();
         record.facts(&facts.iter().map(|(name, total)| (name.as_str(), *total)).collect::<Vec<_>>());
-        record.facts(&[("parameters", network.cost().parameters)]);
+        record.facts(&[("parameters", network.parameter_count())]);
         let task = Task { config, run, source: &source, weights: weights.as_ref(), loss: &loss };
         let trained = task.train(trainer.usage_error("cannot train")?, &mut record);
         if let Err(interrupted) = run.check() {

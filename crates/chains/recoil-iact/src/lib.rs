@@ -4,14 +4,27 @@
 //! A telescope images the flash on a camera of photomultipliers. This chain takes the waveforms of simulated showers to
 //! images, to image parameters (DL1), to energies, directions and particle types (DL2), and to what the telescope can see.
 //!
-//! * [`data`] knows the columns of the tables.
+//! * [`camera`] knows the pixels, [`coordinates`] the sky.
+//! * [`waveform`] makes charges and times of samples, [`clean`] finds the pixels with light, [`parameters`] describes them;
+//!   [`dl1`] puts these together.
+//! * [`simulate`] is a small generator of files to begin with.
+//! * [`data`] knows the columns of the tables, [`config`] the keys that the field's files have.
 //! * [`stages`] binds the chain to files.
 
 // units stand in brackets, as in [m]
 #![allow(rustdoc::broken_intra_doc_links)]
 
+pub mod camera;
+pub mod clean;
+pub mod config;
+pub mod coordinates;
 pub mod data;
+pub mod dl1;
 pub mod error;
+pub mod parameters;
+pub mod simulate;
 pub mod stages;
+pub mod twister;
+pub mod waveform;
 
 pub use error::{IactError, Result};

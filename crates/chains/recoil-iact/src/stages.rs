@@ -1,6 +1,8 @@
 //! The chain's steps bound to files and configuration.
 
 pub mod ls;
+pub mod r0_to_dl1;
+pub mod simulate;
 
 use recoil_stage::{AnyStage, ErrorKind, StageError};
 
@@ -8,7 +10,7 @@ use crate::error::IactError;
 
 /// All stages of this file's folder, in the order of the chain.
 pub fn all() -> Vec<Box<dyn AnyStage>> {
-    vec![Box::new(ls::Ls)]
+    vec![Box::new(ls::Ls), Box::new(simulate::Simulate), Box::new(r0_to_dl1::R0ToDl1)]
 }
 
 /// Whose fault an error is: a wrong key is the user's, everything else is in the input.

@@ -265,7 +265,9 @@ pub fn verify(stage: &dyn AnyStage) -> Vec<String> {
     let description = stage.describe();
     let mut wrong = Vec::new();
     let mut fail = |message: String| wrong.push(format!("{}: {message}", description.name));
-    let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || "-_".contains(c));
+    let word = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
+    };
     if description.name.split(' ').count() != 2 || !description.name.split(' ').all(word) {
         fail("the name is not two lower-case words".into());
     }

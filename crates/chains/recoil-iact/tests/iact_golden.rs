@@ -83,7 +83,7 @@ fn samples_gains_charges_and_times() {
     // sampling rate, step of the reference pulse as the files tell them
     for (name, sample, step, correction) in [
         ("prod4", 1.0, 0.025f32, [1.1489769991527998, 1.1489769991527998]),
-        ("hm75", 0.976_562_5, 0.024_414_062_5f32, [1.2049466933032011, 0.9477611390832034]),
+        ("hm75", 0.976_562_5, 0.024_414_063f32, [1.2049466933032011, 0.9477611390832034]),
     ] {
         let (pixels, samples) = (1855, 40);
         let raw = npy(&format!("r0_{name}.npy"));

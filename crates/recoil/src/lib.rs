@@ -36,15 +36,22 @@ pub const GROUPS: &[Group] = &[
     Group { name: "hgcal", about: "CMS HGCAL Level-1 trigger" },
     Group { name: "econt", about: "ECON-T front end of the HGCAL trigger" },
     Group { name: "tau", about: "Tau identification" },
+    Group { name: "pflow", about: "Particle flow" },
     Group { name: "iact", about: "Cherenkov telescope: raw simulation to sensitivity" },
 ];
 
 /// All stages of all chains.
 pub fn stages() -> Vec<Box<dyn AnyStage>> {
-    [recoil_hgcal::stages::all(), recoil_econt::stages::all(), recoil_tau::stages::all(), recoil_iact::stages::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        recoil_hgcal::stages::all(),
+        recoil_econt::stages::all(),
+        recoil_tau::stages::all(),
+        recoil_pflow::stages::all(),
+        recoil_iact::stages::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// All stages by name.

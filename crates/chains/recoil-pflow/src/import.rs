@@ -1,0 +1,35 @@
+//! Foreign files to tables of events.
+//!
+//! * EDM4hep in ROOT, both namings of podio's relations (`X#n` and `_X_member`);
+//! * the flat CMS ntuple with elements, simulated particles and their links;
+//! * NanoAOD with particle-flow candidates.
+
+pub mod branches;
+pub mod cms;
+pub mod edm4hep;
+pub mod nanoaod;
+
+use crate::data::columns::Parts;
+use crate::data::{Event, Layout};
+use crate::error::Result;
+
+/// A file that is read event by event.
+pub trait Source: Send {
+    /// Features of the elements.
+    fn layout(&self) -> Layout;
+
+    /// What the events have.
+    fn parts(&self) -> Parts;
+
+    /// Number of events.
+    fn total(&self) -> Option<u64>;
+
+    /// The next events; `None` behind the last ones.
+    ///
+    /// # Errors
+    /// Rows that cannot be read, links that lead nowhere.
+    fn next_events(&mut self) -> Result<Option<Vec<Event>>>;
+
+    /// How many numbers that are not finite became 0.
+    fn mended(&self) -> u64;
+}

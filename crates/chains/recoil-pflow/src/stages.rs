@@ -1,0 +1,30 @@
+//! The chain's steps bound to files and configuration.
+
+pub mod assign_truth;
+pub mod baseline;
+pub mod blocks;
+pub mod evaluate;
+pub mod import;
+pub mod jets;
+pub mod losses;
+pub mod output;
+pub mod simulate;
+
+use recoil_stage::AnyStage;
+
+/// All stages of this file's folder, in the order of the chain.
+pub fn all() -> Vec<Box<dyn AnyStage>> {
+    vec![
+        Box::new(simulate::Simulate),
+        Box::new(blocks::Blocks),
+        Box::new(baseline::Baseline),
+        Box::new(evaluate::Evaluate),
+        Box::new(jets::Jets),
+    ]
+}
+
+/// Formats of tables.
+pub const TABLES: &[&str] = &["parquet", "root", "csv", "npz"];
+
+/// Formats of tables of events.
+pub const EVENTS: &[&str] = &["parquet", "root"];

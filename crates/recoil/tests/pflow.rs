@@ -1,0 +1,253 @@
+//! `recoil pflow` through the command line.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::process::{Command, Output};
+
+use serde_json::Value as Json;
+
+fn recoil(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_recoil")).args(words).output().unwrap()
+}
+
+fn works(words: &[&str]) -> Json {
+    let output = recoil(&[words, &["--json", "-q"]].concat());
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn fails(words: &[&str], code: i32) -> String {
+    let output = recoil(words);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {text}");
+    text
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.file(name), text).unwrap();
+        self.file(name)
+    }
+}
+
+fn golden(name: &str) -> String {
+    format!("{}/../../testdata/golden/pflow/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn same(a: &str, b: &str) -> bool {
+    std::fs::read(a).unwrap() == std::fs::read(b).unwrap()
+}
+
+/// The particles of the golden jets as a text table.
+fn particles(folder: &Folder) -> (String, Json) {
+    let golden: Json = serde_json::from_str(&std::fs::read_to_string(golden("jets.json")).unwrap()).unwrap();
+    let mut text = "event,px,py,pz,e\n".to_owned();
+    for (number, event) in golden.as_array().unwrap().iter().enumerate() {
+        for p in event["particles"].as_array().unwrap() {
+            text += &format!("{number},{},{},{},{}\n", p[0], p[1], p[2], p[3]);
+        }
+    }
+    (folder.write("particles.csv", &text), golden)
+}
+
+#[test]
+fn jets_of_any_table_of_particles() {
+    let folder = Folder::new();
+    let (input, golden) = particles(&folder);
+    let count = |algorithm: &str| -> usize {
+        golden.as_array().unwrap().iter().map(|event| event[algorithm]["jets"].as_array().unwrap().len()).sum()
+    };
+    let jets = folder.file("jets.parquet");
+    let report = works(&["pflow", "jets", "--input", &input, "--algorithm", "antikt", "--radius", "0.4", "-o", &jets]);
+    assert_eq!(report["values"]["jets"], count("antikt04"));
+    let genkt = ["--algorithm", "ee_genkt", "--power", "-1", "--radius", "0.4", "--min-pt", "5"];
+    let ee = folder.file("ee.parquet");
+    let report = works(&[&["pflow", "jets", "--input", &input, "-o", &ee], &genkt[..]].concat());
+    assert_eq!(report["values"]["jets"], count("ee_genkt_pm1_04"));
+
+    // the same from lists, and with the jet of each particle
+    let columnar = folder.file("particles.parquet");
+    works(&["table", "convert", &input, &columnar]);
+    let again = folder.file("again.parquet");
+    works(&["pflow", "jets", "--input", &columnar, "-o", &again, "--threads", "1"]);
+    let show = |file: &str| recoil(&["table", "show", file, "-n", "100"]).stdout;
+    assert_eq!(show(&jets), show(&again));
+    let members = folder.file("members.csv");
+    let report = works(&["pflow", "jets", "--input", &columnar, "--rows", "particles", "-o", &members]);
+    assert_eq!(report["values"]["particles"], 409);
+    let text = std::fs::read_to_string(&members).unwrap();
+    assert_eq!(text.lines().count(), 410);
+    let in_jets = text.lines().skip(1).filter(|line| !line.contains(",-1,")).count();
+    let constituents: usize = golden
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|e| e["antikt04"]["constituents"].as_array())
+        .flatten()
+        .map(|c| c.as_array().unwrap().len())
+        .sum();
+    assert_eq!(in_jets, constituents);
+
+    // the candidates of elements, classes and all
+    let report = works(&["pflow", "jets", "--input", &golden_table(), "-o", &folder.file("cands.parquet")]);
+    assert_eq!(report["values"]["columns"], "c_pt, c_eta, c_sin_phi, c_cos_phi, c_energy, c_cls");
+}
+
+fn golden_table() -> String {
+    golden("toypf_test20_elements.parquet")
+}
+
+#[test]
+fn bad_particles_are_refused_with_their_place() {
+    let folder = Folder::new();
+    let out = folder.file("out.parquet");
+    let run = |name: &str, text: &str, more: &[&str]| {
+        let input = folder.write(name, text);
+        fails(&[&["pflow", "jets", "--input", &input, "-o", &out], more].concat(), 3)
+    };
+    let text = run("names.csv", "event,pt,eta\n0,1.0,0.5\n", &[]);
+    assert!(text.contains("names.csv: column 'pt' is missing") || text.contains("phi"), "{text}");
+    let text = run("nan.csv", "event,pt,eta,phi\n0,1.0,0.5,1.0\n0,nan,0.5,1.0\n", &[]);
+    assert!(text.contains("nan.csv") && text.contains("'pt'") && text.contains("row 1"), "{text}");
+    let text = run("apart.csv", "event,pt,eta,phi\n0,1.0,0.5,1.0\n1,1.0,0.5,1.0\n0,1.0,0.5,1.0\n", &[]);
+    assert!(text.contains("event 0 (row 2)"), "{text}");
+    let input = folder.write("good.csv", "event,pt,eta,phi\n0,1.0,0.5,1.0\n");
+    let text = fails(&["pflow", "jets", "--input", &input, "--radius", "-1", "-o", &out], 2);
+    assert!(text.contains("radius"), "{text}");
+    fails(&["pflow", "jets", "--input", &input, "--algorithm", "cone", "-o", &out], 2);
+    assert!(!std::path::Path::new(&out).exists());
+}
+
+#[test]
+fn events_do_not_depend_on_threads_or_on_how_many_there_are() {
+    let folder = Folder::new();
+    let make = |name: &str, words: &[&str]| {
+        let file = folder.file(name);
+        let all = ["pflow", "simulate", "-o", &file, "--seed", "303"];
+        (works(&[&all[..], words].concat()), file)
+    };
+    let (one, a) = make("one.parquet", &["--events", "40", "--threads", "1"]);
+    let (_, b) = make("two.parquet", &["--events", "40", "--threads", "2"]);
+    assert!(same(&a, &b));
+    assert!(one["values"]["worst_relative_imbalance"].as_f64().unwrap() < 1e-6);
+    let (_, tail) = make("tail.parquet", &["--events", "1", "--first-event", "39"]);
+    let show = |file: &str, words: &[&str]| {
+        String::from_utf8(recoil(&[&["table", "show", file], words].concat()).stdout).unwrap()
+    };
+    let last = |text: &str| text.lines().last().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(last(&show(&a, &["-n", "40"])), last(&show(&tail, &[])));
+    let (pu, _) = make("pu.parquet", &["--events", "3", "--preset", "pu40"]);
+    assert!(pu["values"]["elements_per_event"].as_f64().unwrap() > 600.0, "{pu}");
+    let text = fails(&["pflow", "simulate", "-o", &folder.file("x.parquet"), "--events", "0"], 2);
+    assert!(text.contains("events"), "{text}");
+}
+
+#[test]
+fn rules_are_measured_and_reported() {
+    let folder = Folder::new();
+    let (events, rules) = (folder.file("events.parquet"), folder.file("rules.parquet"));
+    works(&["pflow", "simulate", "-o", &events, "--events", "150", "--seed", "303"]);
+    let counts = works(&["pflow", "baseline", "--input", &events, "-o", &rules, "--puppi", "true"]);
+    assert!(counts["tables"]["candidates"].as_array().unwrap().len() >= 4, "{counts}");
+    let out = folder.file("quality");
+    let evaluate = ["pflow", "evaluate", "--input", &events, "--input", &format!("candidates={rules}"), "-o", &out];
+    works(&evaluate);
+    let metrics: Json = serde_json::from_str(&std::fs::read_to_string(format!("{out}/metrics.json")).unwrap()).unwrap();
+    let rules_metrics = &metrics["algorithms"]["rules"];
+    assert!(rules_metrics["accuracy"].as_f64().unwrap() > 0.75, "{rules_metrics}");
+    let median = rules_metrics["jets"]["median"].as_f64().unwrap();
+    assert!((median - 1.0).abs() < 0.1, "{median}");
+    assert!(metrics["targets"]["jets"]["iqr_over_median"].as_f64().unwrap() < 0.08);
+    assert!(std::fs::read_to_string(format!("{out}/report.html")).unwrap().contains("jet IQR over median"));
+    // the same candidates inside the table of events, with one thread
+    let inside = folder.file("inside");
+    works(&["pflow", "evaluate", "--input", &rules, "--name", "rules", "-o", &inside, "--threads", "1"]);
+    assert!(same(&format!("{out}/metrics.json"), &format!("{inside}/metrics.json")));
+
+    // blocks of both kinds follow the particles better than chance, on any number of threads
+    for method in ["components", "clue"] {
+        let (a, b) = (folder.file(&format!("{method}1.parquet")), folder.file(&format!("{method}2.parquet")));
+        let run = |out: &str, threads: &str| {
+            works(&["pflow", "blocks", "--input", &events, "--method", method, "-o", out, "--threads", threads])
+        };
+        let report = run(&a, "1");
+        run(&b, "2");
+        assert!(same(&a, &b), "{method}");
+        assert!(report["values"]["adjusted_rand"].as_f64().unwrap() > 0.2, "{method}: {report}");
+    }
+}
+
+#[test]
+fn the_reference_candidates_are_measured_too() {
+    let folder = Folder::new();
+    let out = folder.file("quality");
+    works(&["pflow", "evaluate", "--input", &golden_table(), "-o", &out]);
+    let metrics: Json = serde_json::from_str(&std::fs::read_to_string(format!("{out}/metrics.json")).unwrap()).unwrap();
+    let accuracy = metrics["algorithms"]["candidates"]["accuracy"].as_f64().unwrap();
+    assert!((accuracy - 0.846_074_380_165_289_2).abs() < 1e-12, "{accuracy}");
+    assert_eq!(metrics["elements"], 1936);
+}
+
+#[test]
+fn wrong_inputs_are_told() {
+    let folder = Folder::new();
+    let events = folder.file("events.parquet");
+    works(&["pflow", "simulate", "-o", &events, "--events", "3"]);
+    let out = folder.file("out");
+    let text = fails(&["pflow", "evaluate", "--input", &events, "-o", &out], 3);
+    assert!(text.contains("no candidates") && text.contains("baseline"), "{text}");
+    let text = fails(&["pflow", "assign-truth", "--input", &events, "-o", &folder.file("t.parquet")], 3);
+    assert!(text.contains("sim_*") && text.contains("import"), "{text}");
+    let more = folder.file("more.parquet");
+    works(&["pflow", "simulate", "-o", &more, "--events", "3", "--seed", "7"]);
+    let rules = folder.file("rules.parquet");
+    works(&["pflow", "baseline", "--input", &more, "-o", &rules]);
+    let text =
+        fails(&["pflow", "evaluate", "--input", &events, "--input", &format!("candidates={rules}"), "-o", &out], 3);
+    assert!(text.contains("rules.parquet") && text.contains("event 0"), "{text}");
+    let table = folder.write("table.csv", "a,b\n1,2\n");
+    let converted = folder.file("table.parquet");
+    works(&["table", "convert", &table, &converted]);
+    let text = fails(&["pflow", "baseline", "--input", &converted, "-o", &folder.file("b.parquet")], 3);
+    assert!(text.contains("no table of elements"), "{text}");
+    let text = fails(&["pflow", "import", "--input", &converted, "-o", &folder.file("i.parquet")], 3);
+    assert!(text.contains("table.parquet"), "{text}");
+    let damaged = folder.write("damaged.root", "root and nothing else");
+    let text = fails(&["pflow", "import", "--input", &damaged, "-o", &folder.file("i.parquet")], 3);
+    assert!(text.contains("damaged.root"), "{text}");
+    assert!(!std::path::Path::new(&out).exists());
+}
+
+#[test]
+fn a_real_file_from_end_to_end() {
+    let Ok(real) = std::env::var("RECOIL_REALDATA") else {
+        println!("SKIPPED: set RECOIL_REALDATA to the folder with the real files");
+        return;
+    };
+    let folder = Folder::new();
+    let (imported, events) = (folder.file("imported.parquet"), folder.file("events.parquet"));
+    let file = format!("{real}/mlpf/test_FCC_Winter2023.root");
+    let report = works(&["pflow", "import", "--input", &file, "-o", &imported]);
+    assert_eq!((&report["values"]["events"], &report["values"]["elements"]), (&100.into(), &5953.into()));
+    assert_eq!(report["values"]["tracks"], 2827);
+    let report = works(&["pflow", "assign-truth", "--input", &imported, "-o", &events]);
+    assert!(report["values"]["worst_relative_imbalance"].as_f64().unwrap() < 1e-6, "{report}");
+    let rules = folder.file("rules.parquet");
+    let words = ["--field", "2", "--subtraction", "done"];
+    works(&[&["pflow", "baseline", "--input", &events, "-o", &rules], &words[..]].concat());
+    let out = folder.file("quality");
+    works(&["pflow", "evaluate", "--input", &events, "--input", &format!("candidates={rules}"), "-o", &out]);
+    let jets = folder.file("jets.parquet");
+    let report =
+        works(&["pflow", "jets", "--input", &rules, "--prefix", "cand_", "-o", &jets, "--algorithm", "ee_genkt"]);
+    assert!(report["values"]["jets"].as_u64().unwrap() > 100, "{report}");
+}

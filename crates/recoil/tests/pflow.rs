@@ -69,7 +69,7 @@ fn jets_of_any_table_of_particles() {
     let jets = folder.file("jets.parquet");
     let report = works(&["pflow", "jets", "--input", &input, "--algorithm", "antikt", "--radius", "0.4", "-o", &jets]);
     assert_eq!(report["values"]["jets"], count("antikt04"));
-    let genkt = ["--algorithm", "ee_genkt", "--power", "-1", "--radius", "0.4", "--min-pt", "5"];
+    let genkt = ["--algorithm", "ee_genkt", "--power=-1", "--radius", "0.4", "--min-pt", "5"];
     let ee = folder.file("ee.parquet");
     let report = works(&[&["pflow", "jets", "--input", &input, "-o", &ee], &genkt[..]].concat());
     assert_eq!(report["values"]["jets"], count("ee_genkt_pm1_04"));
@@ -121,7 +121,7 @@ fn bad_particles_are_refused_with_their_place() {
     let text = run("apart.csv", "event,pt,eta,phi\n0,1.0,0.5,1.0\n1,1.0,0.5,1.0\n0,1.0,0.5,1.0\n", &[]);
     assert!(text.contains("event 0 (row 2)"), "{text}");
     let input = folder.write("good.csv", "event,pt,eta,phi\n0,1.0,0.5,1.0\n");
-    let text = fails(&["pflow", "jets", "--input", &input, "--radius", "-1", "-o", &out], 2);
+    let text = fails(&["pflow", "jets", "--input", &input, "--radius=-1", "-o", &out], 2);
     assert!(text.contains("radius"), "{text}");
     fails(&["pflow", "jets", "--input", &input, "--algorithm", "cone", "-o", &out], 2);
     assert!(!std::path::Path::new(&out).exists());

@@ -55,7 +55,7 @@ pub fn confusion(name: &str, performance: &Performance) -> Figure {
     let matrix = &performance.confusion;
     let used: Vec<usize> =
         (0..matrix.classes()).filter(|class| matrix.row(*class) + matrix.column(*class) > 0).collect();
-    let names: Vec<&str> = used.iter().map(|class| performance.class_name(*class)).collect();
+    let names: Vec<&str> = used.iter().map(|class| performance.class_short_name(*class)).collect();
     let edges: Vec<f64> = (0..=used.len()).map(|edge| edge as f64).collect();
     let share = |truth: usize, found: usize| matrix.count(truth, found) as f64 / matrix.row(truth).max(1) as f64;
     let mut values = Vec::new();

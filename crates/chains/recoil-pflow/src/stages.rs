@@ -16,6 +16,8 @@ use recoil_stage::AnyStage;
 pub fn all() -> Vec<Box<dyn AnyStage>> {
     vec![
         Box::new(simulate::Simulate),
+        Box::new(import::Import),
+        Box::new(assign_truth::AssignTruth),
         Box::new(blocks::Blocks),
         Box::new(baseline::Baseline),
         Box::new(evaluate::Evaluate),

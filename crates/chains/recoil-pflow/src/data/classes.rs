@@ -16,6 +16,22 @@ pub fn name(pdg: i32) -> &'static str {
     }
 }
 
+/// Short name of a class number, for the ticks of axes.
+pub fn short_name(pdg: i32) -> &'static str {
+    match pdg {
+        0 => "none",
+        211 => "ch.had",
+        130 => "n.had",
+        22 => "photon",
+        11 => "ele",
+        13 => "muon",
+        1 => "HF had",
+        2 => "HF em",
+        15 => "tau",
+        _ => "other",
+    }
+}
+
 /// Classes of e+e- detectors, in the order of their index.
 pub const CLIC: &[i32] = &[0, 211, 130, 22, 11, 13];
 

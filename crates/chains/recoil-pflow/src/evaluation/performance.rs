@@ -291,6 +291,11 @@ impl Performance {
         Response::of(&self.met, MET_EDGES, &[])
     }
 
+    /// Short name of a class by its index.
+    pub fn class_short_name(&self, index: usize) -> &'static str {
+        classes::short_name(self.settings.layout.classes().get(index).copied().unwrap_or(0))
+    }
+
     /// Name of a class by its index.
     pub fn class_name(&self, index: usize) -> &'static str {
         classes::name(self.settings.layout.classes().get(index).copied().unwrap_or(0))

@@ -83,11 +83,12 @@ pub struct Edm4hep {
     /// collections that relations to clusters lead to, in the order of `clusters`
     cluster_ids: Vec<f64>,
     has_dedx: bool,
+    has_time: bool,
     mended: u64,
 }
 
 const TRACK: [&str; 4] = ["chi2", "ndf", "trackStates_begin", "trackStates_end"];
-const STATE: [&str; 8] = ["location", "D0", "phi", "omega", "Z0", "tanLambda", "time", "referencePoint.x"];
+const STATE: [&str; 5] = ["D0", "phi", "omega", "Z0", "tanLambda"];
 const CLUSTER: [&str; 6] = ["energy", "position.x", "position.y", "position.z", "hits_begin", "hits_end"];
 const PARTICLE: [&str; 9] = [
     "PDG",
@@ -150,6 +151,8 @@ impl Edm4hep {
         let daughters = Relation::find(branches, &particles, 1, "daughters")?;
         let has_dedx = branches.has(&format!("{tracks}.dEdx"));
 
+        let has_time = branches.has(&format!("{states}.time"));
+
         let mut names = Vec::new();
         let mut all = |collection: &str, members: &[&str]| {
             names.extend(members.iter().map(|member| format!("{collection}.{member}")));
@@ -159,6 +162,9 @@ impl Edm4hep {
             all(&tracks, &["dEdx", "dEdxError", "radiusOfInnermostHit"]);
         }
         all(&states, &STATE);
+        if has_time {
+            all(&states, &["time"]);
+        }
         for cluster in &clusters {
             all(cluster, &CLUSTER);
         }
@@ -194,6 +200,7 @@ impl Edm4hep {
             field,
             cluster_ids: Vec::new(),
             has_dedx,
+            has_time,
             mended: 0,
         })
     }
@@ -254,6 +261,7 @@ impl Edm4hep {
             false => Vec::new(),
         };
         let states = members(&self.states, &STATE)?;
+        let times = if self.has_time { column(format!("{}.time", self.states))? } else { Vec::new() };
         let count = tracks.first().map_or(0, Vec::len);
         for index in 0..count {
             let of = |lists: &[Vec<f64>], column: usize, index: usize| {
@@ -265,7 +273,7 @@ impl Edm4hep {
                 return Err(fault(format!("track {index} has the states {begin}..{end} of {known}")));
             }
             let state = |column: usize| of(&states, column, begin);
-            let (phi, omega, tan_lambda) = (state(2), state(3), state(5));
+            let (phi, omega, tan_lambda) = (state(1), state(2), state(4));
             let pt = pt_of_curvature(omega, field);
             let values = [
                 1.0,
@@ -280,10 +288,10 @@ impl Edm4hep {
                 of(&dedx, 1, index),
                 of(&dedx, 2, index),
                 tan_lambda,
-                state(1),
+                state(0),
                 omega,
-                state(4),
-                state(6),
+                state(3),
+                times.get(begin).copied().unwrap_or(0.0),
                 0.0,
             ];
             event.features.extend(values.map(|value| mend(value, &mut self.mended) as f32));

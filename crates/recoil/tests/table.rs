@@ -102,7 +102,7 @@ fn mistakes_are_told_with_their_place() {
     assert!(error.contains("\n  pt > 2 and abs(jetz[0]) < 2\n                 ^^^^\n"), "{error}");
     fails(&["table", "show", &file, "--columns", "nope"], 2);
     fails(&["table", "show", "/no/such.parquet"], 3);
-    fails(&["table", "show", "/no/such.hdf5"], 2);
+    fails(&["table", "show", "/no/such.docx"], 2);
     fails(&["table", "show", &sample("decimal.parquet")], 3);
     let damaged = tempfile::tempdir().unwrap().keep().join("d.parquet");
     let mut bytes = std::fs::read(&file).unwrap();

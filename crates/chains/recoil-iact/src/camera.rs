@@ -17,19 +17,19 @@ const MOST_PIXELS: usize = 1 << 16;
 /// A camera.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Camera {
-    /// Positions [m].
+    /// Positions \[m\].
     pub x: Vec<f64>,
-    /// Positions [m].
+    /// Positions \[m\].
     pub y: Vec<f64>,
-    /// Areas [m2].
+    /// Areas \[m2\].
     pub area: Vec<f64>,
-    /// Width of a pixel [m].
+    /// Width of a pixel \[m\].
     pub pixel_width: f64,
     /// Ring of each pixel: 1 outermost, 2 next to it, 0 all others.
     pub ring: Vec<u8>,
-    /// Focal length [m].
+    /// Focal length \[m\].
     pub equivalent_focal_length: f64,
-    /// Effective focal length [m], which takes the optics' aberrations into account.
+    /// Effective focal length \[m\], which takes the optics' aberrations into account.
     pub effective_focal_length: Option<f64>,
     neighbors: Vec<u16>,
     starts: Vec<u32>,
@@ -55,7 +55,7 @@ impl Camera {
         Ok(Self { effective_focal_length, ..camera })
     }
 
-    /// A camera of pixels at these places [m] with these areas [m2]: squares or hexagons.
+    /// A camera of pixels at these places \[m\] with these areas \[m2\]: squares or hexagons.
     ///
     /// # Errors
     /// Cameras without pixels, with too many, or with positions that are not finite; as a reason.

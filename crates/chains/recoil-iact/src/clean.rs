@@ -13,9 +13,9 @@ use crate::waveform::integrate::Image;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tailcut {
-    /// Charge from which a pixel belongs to the picture [p.e.].
+    /// Charge from which a pixel belongs to the picture \[p.e.\].
     pub picture_thresh: f32,
-    /// Charge from which a neighbour of the picture is kept [p.e.].
+    /// Charge from which a neighbour of the picture is kept \[p.e.\].
     pub boundary_thresh: f32,
     /// Whether pixels of the picture are kept without neighbours above the boundary.
     pub keep_isolated_pixels: bool,
@@ -23,7 +23,7 @@ pub struct Tailcut {
     pub min_number_picture_neighbors: u8,
     /// Whether only the island with most pixels is kept.
     pub use_only_main_island: bool,
-    /// Largest difference in time to one kept neighbour at least [ns]; none for no limit.
+    /// Largest difference in time to one kept neighbour at least \[ns\]; none for no limit.
     pub delta_time: Option<f32>,
 }
 
@@ -46,7 +46,7 @@ impl Default for Tailcut {
 pub struct DynamicCleaning {
     /// Whether it is used.
     pub apply: bool,
-    /// Mean charge of the three brightest pixels from which it is used [p.e.].
+    /// Mean charge of the three brightest pixels from which it is used \[p.e.\].
     pub threshold: f32,
     /// Share of that mean that a pixel needs.
     pub fraction_cleaning_intensity: f32,

@@ -140,7 +140,7 @@ pub struct NsbTuning {
     #[schemars(range(min = 0.0, max = 1000.0))]
     #[serde(rename = "nsb_tuning_rate_GHz")]
     pub rate_ghz: f64,
-    /// File with the response to a single photo-electron: amplitude [p.e.] and probability; none for the shipped one.
+    /// File with the response to a single photo-electron: amplitude \[p.e.\] and probability; none for the shipped one.
     pub spe_location: Option<String>,
     /// Waveforms of noise that are made once, in units of the number of pixels, and shuffled for each event; 0 to make new
     /// ones for each event.

@@ -7,9 +7,9 @@ use std::f64::consts::FRAC_PI_2;
 /// A direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Direction {
-    /// Altitude [rad].
+    /// Altitude \[rad\].
     pub alt: f64,
-    /// Azimuth [rad].
+    /// Azimuth \[rad\].
     pub az: f64,
 }
 
@@ -19,7 +19,7 @@ impl Direction {
         Self { alt: alt.min(FRAC_PI_2), az }
     }
 
-    /// Angle to another direction [rad].
+    /// Angle to another direction \[rad\].
     pub fn separation(self, other: Self) -> f64 {
         let (sin_a, cos_a) = self.alt.sin_cos();
         let (sin_b, cos_b) = other.alt.sin_cos();
@@ -29,7 +29,7 @@ impl Direction {
     }
 }
 
-/// Place in the camera [m] of a direction in the sky, for a telescope that points to `pointing`.
+/// Place in the camera \[m\] of a direction in the sky, for a telescope that points to `pointing`.
 pub fn camera_from_sky(direction: Direction, pointing: Direction, focal_length: f64) -> (f64, f64) {
     let (sin0, cos0) = pointing.alt.sin_cos();
     let (sin, cos) = direction.alt.sin_cos();
@@ -39,7 +39,7 @@ pub fn camera_from_sky(direction: Direction, pointing: Direction, focal_length: 
     (focal_length * z.clamp(-1.0, 1.0).asin(), focal_length * vy.atan2(x))
 }
 
-/// Direction in the sky of a place in the camera [m]; azimuths are in 0 to 2 pi.
+/// Direction in the sky of a place in the camera \[m\]; azimuths are in 0 to 2 pi.
 pub fn sky_from_camera(x: f64, y: f64, pointing: Direction, focal_length: f64) -> Direction {
     let (sin_lat, cos_lat) = (x / focal_length).sin_cos();
     let (sin_lon, cos_lon) = (y / focal_length).sin_cos();
@@ -53,19 +53,19 @@ pub fn sky_from_camera(x: f64, y: f64, pointing: Direction, focal_length: f64) -
 /// Where the source is as seen from an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Disp {
-    /// From the centroid to the source [m].
+    /// From the centroid to the source \[m\].
     pub dx: f64,
-    /// From the centroid to the source [m].
+    /// From the centroid to the source \[m\].
     pub dy: f64,
-    /// Distance along the long axis [m].
+    /// Distance along the long axis \[m\].
     pub norm: f64,
-    /// Direction from the centroid to the source [rad], in -pi/2 to pi/2.
+    /// Direction from the centroid to the source \[rad\], in -pi/2 to pi/2.
     pub angle: f64,
     /// Side of the source along the long axis: 1 or -1; 0 if it lies at the centroid.
     pub sign: f64,
 }
 
-/// The disp of an image with its centroid at (x, y) and its long axis along `psi` [rad].
+/// The disp of an image with its centroid at (x, y) and its long axis along `psi` \[rad\].
 pub fn disp(source: (f64, f64), centroid: (f64, f64), psi: f64) -> Disp {
     let (dx, dy) = (source.0 - centroid.0, source.1 - centroid.1);
     let along = dx * psi.cos() + dy * psi.sin();
@@ -74,7 +74,7 @@ pub fn disp(source: (f64, f64), centroid: (f64, f64), psi: f64) -> Disp {
     Disp { dx, dy, norm: along.abs(), angle, sign }
 }
 
-/// Angle between the pointing and the magnetic field [rad]; the field's inclination and declination in [rad].
+/// Angle between the pointing and the magnetic field \[rad\]; the field's inclination and declination in \[rad\].
 pub fn geomagnetic_delta(pointing: Direction, inclination: f64, declination: f64) -> f64 {
     let (sin_i, cos_i) = inclination.sin_cos();
     let (cos_z, sin_z) = pointing.alt.sin_cos();

@@ -19,7 +19,7 @@ const PREFIXES: [&str; 9] = ["", "cand_", "c_", "PFCands_", "pfcandidate_", "tar
 pub struct ParticleList {
     /// number of the event
     pub event: i64,
-    /// four-momenta [GeV]; all zero for elements without a particle
+    /// four-momenta \[GeV\]; all zero for elements without a particle
     pub momenta: Vec<FourMomentum>,
     /// rows of the particles in a flat table
     pub rows: Vec<u64>,

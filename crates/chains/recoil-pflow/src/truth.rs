@@ -25,7 +25,7 @@ pub struct TrueParticle {
     pub pdg: i32,
     /// charge in units of the elementary charge
     pub charge: f64,
-    /// four-momentum [GeV]
+    /// four-momentum \[GeV\]
     pub momentum: FourMomentum,
     /// share of the energy that is from pile-up
     pub pileup: f64,
@@ -42,7 +42,7 @@ pub struct Link {
     pub particle: u32,
     /// place of the object
     pub object: u32,
-    /// weight: energy [GeV] for clusters and hits, quality for tracks
+    /// weight: energy \[GeV\] for clusters and hits, quality for tracks
     pub weight: f64,
 }
 

@@ -10,31 +10,31 @@ use crate::reader::Object;
 pub struct CameraSettings {
     /// Telescope.
     pub telescope: i32,
-    /// Focal length [m].
+    /// Focal length \[m\].
     pub focal_length: f32,
-    /// Effective focal length [m], from version 5 on; 0 or not finite if the simulation did not tell it.
+    /// Effective focal length \[m\], from version 5 on; 0 or not finite if the simulation did not tell it.
     pub effective_focal_length: Option<f32>,
-    /// Effective focal lengths in x and y and offsets in x and y [m], from version 6 on.
+    /// Effective focal lengths in x and y and offsets in x and y \[m\], from version 6 on.
     pub effective_focal_length_xy: Option<[f32; 4]>,
-    /// Positions of the pixels as stored, not rotated [m].
+    /// Positions of the pixels as stored, not rotated \[m\].
     pub pixel_x: Vec<f32>,
-    /// Positions of the pixels as stored, not rotated [m].
+    /// Positions of the pixels as stored, not rotated \[m\].
     pub pixel_y: Vec<f32>,
-    /// Positions of the pixels along the axis [m], on curved cameras.
+    /// Positions of the pixels along the axis \[m\], on curved cameras.
     pub pixel_z: Option<Vec<f32>>,
     /// Directions of the pixels, where they are not parallel.
     pub directions: Option<(Vec<f32>, Vec<f32>)>,
     /// Shapes of the pixels: 0 circle, 1 and 3 hexagon, 2 square, -1 unknown.
     pub shape: Vec<i32>,
-    /// Areas of the pixels [m2].
+    /// Areas of the pixels \[m2\].
     pub area: Vec<f32>,
-    /// Sizes of the pixels [m].
+    /// Sizes of the pixels \[m\].
     pub size: Vec<f32>,
     /// Number of mirrors.
     pub n_mirrors: i32,
-    /// Area of all mirrors [m2].
+    /// Area of all mirrors \[m2\].
     pub mirror_area: f32,
-    /// Angle by which the positions have to be rotated [rad].
+    /// Angle by which the positions have to be rotated \[rad\].
     pub rotation: f32,
 }
 
@@ -144,11 +144,11 @@ pub struct PixelSettings {
     pub adc_start: Vec<i16>,
     /// Number of samples of each drawer.
     pub adc_count: Vec<i16>,
-    /// Duration of a sample [ns], from version 1 on.
+    /// Duration of a sample \[ns\], from version 1 on.
     pub time_slice: f32,
     /// Samples in a sum, from version 1 on.
     pub sum_bins: i32,
-    /// Step of the reference pulses [ns], from version 2 on.
+    /// Step of the reference pulses \[ns\], from version 2 on.
     pub ref_step: f32,
     /// Reference pulses, one per gain or one for all, from version 2 on.
     pub ref_shape: Vec<Vec<f32>>,

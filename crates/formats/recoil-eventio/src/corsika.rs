@@ -44,7 +44,7 @@ impl Block {
         self.get(3)
     }
 
-    /// Energy of an event header's primary [GeV].
+    /// Energy of an event header's primary \[GeV\].
     pub fn energy_gev(&self) -> Option<f32> {
         self.get(4)
     }
@@ -53,13 +53,13 @@ impl Block {
 /// Where the telescopes are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TelescopeDefinition {
-    /// Towards magnetic north [cm].
+    /// Towards magnetic north \[cm\].
     pub x: Vec<f32>,
-    /// Towards west [cm].
+    /// Towards west \[cm\].
     pub y: Vec<f32>,
-    /// Height above the array's level [cm].
+    /// Height above the array's level \[cm\].
     pub z: Vec<f32>,
-    /// Radius of the sphere around the telescope [cm].
+    /// Radius of the sphere around the telescope \[cm\].
     pub r: Vec<f32>,
 }
 
@@ -79,11 +79,11 @@ impl TelescopeDefinition {
 /// Where the arrays are that a shower is used for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArrayOffsets {
-    /// Time from the first interaction to the ground [ns].
+    /// Time from the first interaction to the ground \[ns\].
     pub time_offset: f32,
-    /// Offsets [cm].
+    /// Offsets \[cm\].
     pub x: Vec<f32>,
-    /// Offsets [cm].
+    /// Offsets \[cm\].
     pub y: Vec<f32>,
     /// Weights, from version 1 on.
     pub weight: Option<Vec<f32>>,
@@ -117,7 +117,7 @@ pub struct Longitudinal {
     pub profiles: usize,
     /// Number of steps of each.
     pub steps: usize,
-    /// Thickness of a step [g/cm2].
+    /// Thickness of a step \[g/cm2\].
     pub step: f32,
     /// Profile after profile.
     pub data: Vec<f32>,
@@ -155,11 +155,11 @@ pub fn input_card(object: &Object<'_>) -> Decoded<Vec<String>> {
 pub struct AtmosphericProfile {
     /// Name of its file.
     pub name: String,
-    /// Observation level [cm].
+    /// Observation level \[cm\].
     pub obs_level: f64,
-    /// Rows of altitude [km], density [g/cm3], thickness [g/cm2] and refractive index minus 1.
+    /// Rows of altitude \[km\], density [g/cm3], thickness \[g/cm2\] and refractive index minus 1.
     pub table: Vec<[f64; 4]>,
-    /// Height of the top of the atmosphere [cm] and CORSIKA's five layers of five parameters.
+    /// Height of the top of the atmosphere \[cm\] and CORSIKA's five layers of five parameters.
     pub five_layers: Option<(f64, Vec<f64>)>,
 }
 

@@ -26,15 +26,15 @@ pub struct TriggerInformation {
     pub data_pattern: i32,
     /// Telescopes that triggered.
     pub triggered: Vec<i16>,
-    /// Their times [ns].
+    /// Their times \[ns\].
     pub trigger_times: Vec<f32>,
     /// Telescopes with data.
     pub with_data: Vec<i16>,
     /// Kinds of trigger of each triggered telescope, as bits (version 2).
     pub type_masks: Vec<u64>,
-    /// Times by kind where a telescope triggered in several ways: telescope, kind, time [ns] (version 2).
+    /// Times by kind where a telescope triggered in several ways: telescope, kind, time \[ns\] (version 2).
     pub times_by_type: Vec<(i16, u32, f32)>,
-    /// Compensation of a plane wave front: azimuth, altitude [rad], speed of light [m/ns] (version 3).
+    /// Compensation of a plane wave front: azimuth, altitude \[rad\], speed of light [m/ns] (version 3).
     pub wavefront: Option<[f32; 3]>,
 }
 
@@ -91,9 +91,9 @@ impl TriggerInformation {
 pub struct TrackingPosition {
     /// Telescope.
     pub telescope: u16,
-    /// Azimuth and altitude [rad] as read.
+    /// Azimuth and altitude \[rad\] as read.
     pub raw: Option<[f32; 2]>,
-    /// Azimuth and altitude [rad] after corrections.
+    /// Azimuth and altitude \[rad\] after corrections.
     pub corrected: Option<[f32; 2]>,
 }
 
@@ -112,7 +112,7 @@ impl TrackingPosition {
         Ok(Self { telescope: kind::tracking_telescope(object.header.kind).unwrap_or(0), raw, corrected })
     }
 
-    /// The corrected position if there is one, else the raw one: azimuth and altitude [rad].
+    /// The corrected position if there is one, else the raw one: azimuth and altitude \[rad\].
     pub fn best(&self) -> Option<[f32; 2]> {
         self.corrected.or(self.raw)
     }
@@ -133,11 +133,11 @@ pub struct TelescopeEventHeader {
     pub trigger_source: i16,
     /// Sectors that triggered.
     pub sectors: Vec<i64>,
-    /// Times of the sectors [ns].
+    /// Times of the sectors \[ns\].
     pub sector_times: Vec<f32>,
     /// Physical addresses.
     pub addresses: Vec<i64>,
-    /// Time of the read-out and relative time of the trigger [ns] (version 3).
+    /// Time of the read-out and relative time of the trigger \[ns\] (version 3).
     pub times: Option<[f32; 2]>,
     /// First sample of the read-out (version 4).
     pub start_readout: Option<i32>,

@@ -20,13 +20,13 @@ pub struct ImageParameters {
     pub saturated: i64,
     /// Amplitude at which pixels saturate, if any did.
     pub clip_amplitude: Option<f32>,
-    /// Amplitude; position x and y, orientation, length and width [rad]; the share of charge in the brightest pixels.
+    /// Amplitude; position x and y, orientation, length and width \[rad\]; the share of charge in the brightest pixels.
     pub amplitude: f32,
-    /// Centroid [rad].
+    /// Centroid \[rad\].
     pub centroid: [f32; 2],
-    /// Orientation [rad].
+    /// Orientation \[rad\].
     pub phi: f32,
-    /// Length and width [rad].
+    /// Length and width \[rad\].
     pub size: [f32; 2],
     /// How many pixels the concentration is of, and the concentration.
     pub concentration: (i16, f32),
@@ -110,11 +110,11 @@ pub struct PixelTiming {
     pub kinds: Vec<i16>,
     /// At which level each kind is measured.
     pub levels: Vec<f32>,
-    /// Unit of the stored times [samples].
+    /// Unit of the stored times \[samples\].
     pub granularity: f32,
-    /// Position of the peak of the whole camera [samples].
+    /// Position of the peak of the whole camera \[samples\].
     pub peak_global: f32,
-    /// Times by pixel and kind [samples]; not a number for pixels that are not in the list.
+    /// Times by pixel and kind \[samples\]; not a number for pixels that are not in the list.
     pub times: Vec<f32>,
     /// Sums around the peak of each pixel, by gain and pixel.
     pub sums: Vec<i32>,

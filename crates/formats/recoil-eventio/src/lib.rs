@@ -8,7 +8,7 @@
 //! * [`simtel::SimtelReader`] gives the events of sim_telarray files with all that belongs to each.
 //! * One module per kind of content decodes it: [`run`], [`camera`], [`monitor`], [`shower`], [`event`], [`samples`],
 //!   [`image`], [`histogram`], [`photons`], [`corsika`].
-//! * [`write`] makes files.
+//! * [`mod@write`] makes files.
 //!
 //! ```
 //! use recoil_eventio::write::{Content, Writer};

@@ -25,11 +25,11 @@ pub struct Rates {
     pub time: (i32, i32),
     /// Coincidences and events.
     pub counts: [i32; 2],
-    /// Rate of triggers [Hz].
+    /// Rate of triggers \[Hz\].
     pub trigger_rate: f32,
-    /// Rate of each sector [Hz].
+    /// Rate of each sector \[Hz\].
     pub sector_rate: Vec<f32>,
-    /// Rate of events [Hz], of data [MB/s], mean number of significant pixels.
+    /// Rate of events \[Hz\], of data \[MB/s\], mean number of significant pixels.
     pub event_rate: [f32; 3],
 }
 
@@ -127,7 +127,7 @@ pub struct LaserCalibration {
     pub calib: Vec<f32>,
     /// Shares of the pulse by gain (version 1): in the integration window, and around the maximum.
     pub fractions: Option<Vec<[f32; 2]>>,
-    /// Shift of time [ns], by gain and pixel (version 2).
+    /// Shift of time \[ns\], by gain and pixel (version 2).
     pub tm_calib: Option<Vec<f32>>,
     /// Flat-field corrections, by gain and pixel (version 3).
     pub flat_fielding: Option<Vec<f32>>,
@@ -159,7 +159,7 @@ impl LaserCalibration {
 pub struct PixelMonitoring {
     /// Telescope.
     pub telescope: i32,
-    /// Rate of light of the night sky [GHz].
+    /// Rate of light of the night sky \[GHz\].
     pub nsb_rate: Option<Vec<f32>>,
     /// Relative quantum efficiency.
     pub qe_rel: Option<Vec<f32>>,
@@ -167,7 +167,7 @@ pub struct PixelMonitoring {
     pub gain_rel: Option<Vec<f32>>,
     /// Relative high voltage.
     pub hv_rel: Option<Vec<f32>>,
-    /// Current [uA].
+    /// Current \[uA\].
     pub current: Option<Vec<f32>>,
     /// Amplitude of a photo-electron at high gain.
     pub fadc_amp_hg: Option<Vec<f32>>,

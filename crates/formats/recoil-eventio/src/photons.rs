@@ -11,21 +11,21 @@ const EMITTER: f32 = 9999.0;
 /// A bunch of photons; or, at other places of the format, eight values of another meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bunch {
-    /// Position [cm].
+    /// Position \[cm\].
     pub x: f32,
-    /// Position [cm].
+    /// Position \[cm\].
     pub y: f32,
     /// Cosine of the direction; the mass of an emitting particle.
     pub cx: f32,
     /// Cosine of the direction; the charge of an emitting particle.
     pub cy: f32,
-    /// Time since the first interaction [ns].
+    /// Time since the first interaction \[ns\].
     pub time: f32,
-    /// Height of emission [cm]; momentum of a particle at the observation level; time of emission of an emitting particle.
+    /// Height of emission \[cm\]; momentum of a particle at the observation level; time of emission of an emitting particle.
     pub zem: f32,
     /// Number of photons; weight of a particle at the observation level; energy of an emitting particle.
     pub photons: f32,
-    /// Wavelength [nm]; 0 if not known, negative if scattered; identifier of a particle at the observation level.
+    /// Wavelength \[nm\]; 0 if not known, negative if scattered; identifier of a particle at the observation level.
     pub wavelength: f32,
 }
 
@@ -120,7 +120,7 @@ pub struct PhotoElectrons {
     pub counts: Vec<i32>,
     /// Pixel of each photo-electron.
     pub pixels: Vec<u32>,
-    /// Time of each photo-electron [ns].
+    /// Time of each photo-electron \[ns\].
     pub times: Vec<f32>,
     /// Amplitude of each photo-electron in units of the mean one, if stored.
     pub amplitudes: Option<Vec<f32>>,

@@ -17,21 +17,21 @@ pub struct RunHeader {
     pub tracking_mode: i32,
     /// Whether the camera's axes are reversed (version 2).
     pub reverse_flag: i32,
-    /// Pointing: azimuth and altitude [rad].
+    /// Pointing: azimuth and altitude \[rad\].
     pub direction: [f32; 2],
-    /// Offset of the field of view [rad].
+    /// Offset of the field of view \[rad\].
     pub offset_fov: [f32; 2],
-    /// Atmospheric depth of convergent pointing [g/cm2].
+    /// Atmospheric depth of convergent pointing \[g/cm2\].
     pub conv_depth: f32,
-    /// Reference position of convergent pointing [m].
+    /// Reference position of convergent pointing \[m\].
     pub conv_ref_pos: [f32; 2],
     /// Numbers of the telescopes.
     pub telescopes: Vec<i16>,
-    /// Positions of the telescopes: north, west, up [m].
+    /// Positions of the telescopes: north, west, up \[m\].
     pub positions: Vec<[f32; 3]>,
     /// Fewest telescopes of a trigger.
     pub min_tel_trig: i32,
-    /// Duration [s].
+    /// Duration \[s\].
     pub duration: i32,
     /// Target.
     pub target: String,
@@ -87,7 +87,7 @@ pub struct McRunHeader {
     pub shower_prog: [i32; 3],
     /// Program of the telescopes: number, version, time of its start [s since 1970].
     pub detector_prog: [i32; 3],
-    /// Observation level [m].
+    /// Observation level \[m\].
     pub obs_height: f32,
     /// Number of showers.
     pub n_showers: i32,
@@ -95,27 +95,27 @@ pub struct McRunHeader {
     pub n_use: i32,
     /// How the impact points were chosen.
     pub core_pos_mode: i32,
-    /// Range of the impact points [m].
+    /// Range of the impact points \[m\].
     pub core_range: [f32; 2],
-    /// Range of altitudes [rad].
+    /// Range of altitudes \[rad\].
     pub alt_range: [f32; 2],
-    /// Range of azimuths [rad].
+    /// Range of azimuths \[rad\].
     pub az_range: [f32; 2],
     /// Whether directions are diffuse.
     pub diffuse: i32,
-    /// Opening angles of the cone of directions [deg].
+    /// Opening angles of the cone of directions \[deg\].
     pub viewcone: [f32; 2],
-    /// Range of energies [TeV].
+    /// Range of energies \[TeV\].
     pub energy_range: [f32; 2],
     /// Exponent of the spectrum.
     pub spectral_index: f32,
-    /// Magnetic field [uT].
+    /// Magnetic field \[uT\].
     pub b_total: f32,
-    /// Inclination of the magnetic field [rad].
+    /// Inclination of the magnetic field \[rad\].
     pub b_inclination: f32,
-    /// Declination of the magnetic field [rad].
+    /// Declination of the magnetic field \[rad\].
     pub b_declination: f32,
-    /// Height of injection [m].
+    /// Height of injection \[m\].
     pub injection_height: f32,
     /// Number of the atmosphere.
     pub atmosphere: i32,
@@ -127,9 +127,9 @@ pub struct McRunHeader {
     pub high_e_model: i32,
     /// Photons in a bunch.
     pub bunch_size: f32,
-    /// Smallest wavelength [nm].
+    /// Smallest wavelength \[nm\].
     pub wavelength_min: f32,
-    /// Largest wavelength [nm].
+    /// Largest wavelength \[nm\].
     pub wavelength_max: f32,
     /// Details of the model at low energy.
     pub low_e_detail: i32,

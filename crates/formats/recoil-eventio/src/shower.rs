@@ -10,9 +10,9 @@ use crate::reader::Object;
 pub struct Profile {
     /// Kind of particles.
     pub id: i32,
-    /// Depth of the first step [g/cm2].
+    /// Depth of the first step \[g/cm2\].
     pub start: f32,
-    /// Depth of the last step [g/cm2].
+    /// Depth of the last step \[g/cm2\].
     pub end: f32,
     /// Particles at each step.
     pub content: Vec<f32>,
@@ -25,19 +25,19 @@ pub struct McShower {
     pub shower: i32,
     /// Primary: 0 gamma, 1 electron, 2 muon, 100 A + Z nuclei.
     pub primary: i32,
-    /// Energy [TeV].
+    /// Energy \[TeV\].
     pub energy: f32,
-    /// Azimuth [rad].
+    /// Azimuth \[rad\].
     pub azimuth: f32,
-    /// Altitude [rad].
+    /// Altitude \[rad\].
     pub altitude: f32,
-    /// Depth where the primary started [g/cm2].
+    /// Depth where the primary started \[g/cm2\].
     pub depth_start: f32,
-    /// Height of the first interaction [m].
+    /// Height of the first interaction \[m\].
     pub h_first_int: f32,
-    /// Depth of the maximum of all particles [g/cm2].
+    /// Depth of the maximum of all particles \[g/cm2\].
     pub x_max: f32,
-    /// Height of the maximum [m], depths of the maxima of electrons and of light [g/cm2].
+    /// Height of the maximum \[m\], depths of the maxima of electrons and of light \[g/cm2\].
     pub maxima: [f32; 3],
     /// Development of the shower.
     pub profiles: Vec<Profile>,
@@ -114,9 +114,9 @@ pub struct McEvent {
     pub event: i32,
     /// Number of the shower.
     pub shower: i32,
-    /// Impact point towards north [m].
+    /// Impact point towards north \[m\].
     pub core_x: f32,
-    /// Impact point towards west [m].
+    /// Impact point towards west \[m\].
     pub core_y: f32,
     /// Weight of the area (version 2).
     pub weight: f32,

@@ -51,7 +51,7 @@ pub struct Model {
     pub camera: Arc<Camera>,
     calibration: Calibration,
     correction: Vec<f64>,
-    /// Sampling rate [GHz].
+    /// Sampling rate \[GHz\].
     rate: f64,
     dead: Vec<usize>,
     tuner: Option<Arc<NsbTuner>>,

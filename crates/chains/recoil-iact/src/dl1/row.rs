@@ -15,11 +15,11 @@ pub const COLUMNS: usize = DL1_PARAMETERS.len();
 /// What an image gives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ImageRow {
-    /// The ellipse; sizes in the camera [m].
+    /// The ellipse; sizes in the camera \[m\].
     pub ellipse: Option<Hillas>,
-    /// Length, width and their uncertainties [deg].
+    /// Length, width and their uncertainties \[deg\].
     pub angles: [f64; 4],
-    /// Slope [ns/m] and time at the centroid [ns].
+    /// Slope [ns/m] and time at the centroid \[ns\].
     pub timing: [f64; 2],
     /// Leakage.
     pub leakage: Leakage,
@@ -111,17 +111,17 @@ impl Parametrizer {
 /// What is known of a simulated shower.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrueShower {
-    /// Energy [TeV].
+    /// Energy \[TeV\].
     pub energy: f64,
     /// Direction.
     pub direction: Direction,
-    /// Impact point [m].
+    /// Impact point \[m\].
     pub core: [f64; 2],
-    /// Height of the first interaction [m].
+    /// Height of the first interaction \[m\].
     pub h_first_int: f64,
     /// Primary particle.
     pub primary: i64,
-    /// Depth of the maximum [g/cm2].
+    /// Depth of the maximum \[g/cm2\].
     pub x_max: f64,
     /// Pointing of the array.
     pub array: Direction,
@@ -136,7 +136,7 @@ pub struct Place {
     pub event: i64,
     /// Telescope.
     pub telescope: i32,
-    /// Its position [m].
+    /// Its position \[m\].
     pub position: [f32; 3],
     /// Its pointing.
     pub pointing: Direction,

@@ -7,25 +7,25 @@ use crate::camera::Camera;
 /// The ellipse of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Hillas {
-    /// Charge [p.e.].
+    /// Charge \[p.e.\].
     pub intensity: f64,
-    /// Centroid [m].
+    /// Centroid \[m\].
     pub x: f64,
-    /// Centroid [m].
+    /// Centroid \[m\].
     pub y: f64,
-    /// Distance of the centroid from the centre [m].
+    /// Distance of the centroid from the centre \[m\].
     pub r: f64,
-    /// Direction of the centroid [rad].
+    /// Direction of the centroid \[rad\].
     pub phi: f64,
-    /// Larger standard deviation [m].
+    /// Larger standard deviation \[m\].
     pub length: f64,
-    /// Its uncertainty [m].
+    /// Its uncertainty \[m\].
     pub length_uncertainty: f64,
-    /// Smaller standard deviation [m].
+    /// Smaller standard deviation \[m\].
     pub width: f64,
-    /// Its uncertainty [m].
+    /// Its uncertainty \[m\].
     pub width_uncertainty: f64,
-    /// Direction of the long axis [rad].
+    /// Direction of the long axis \[rad\].
     pub psi: f64,
     /// Third moment along the long axis.
     pub skewness: f64,
@@ -111,7 +111,7 @@ fn axes(xx: f64, yy: f64, xy: f64) -> (f64, f64, f64) {
     (clean(large), clean(small).max(0.0), psi)
 }
 
-/// An angle in the camera [deg] of a distance [m], by the tangent.
+/// An angle in the camera \[deg\] of a distance \[m\], by the tangent.
 pub fn degrees(distance: f64, focal_length: f64) -> f64 {
     (distance / focal_length).atan().to_degrees()
 }

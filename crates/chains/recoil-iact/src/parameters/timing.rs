@@ -39,7 +39,7 @@ pub enum Starts {
 pub struct Line {
     /// Slope [ns/m].
     pub slope: f64,
-    /// Time at the centroid [ns].
+    /// Time at the centroid \[ns\].
     pub intercept: f64,
     /// Sum of the squared residuals of the points that it was fitted to [ns2].
     pub cost: f64,
@@ -59,7 +59,7 @@ impl TimingFit {
         Self { starts, ..Self::default() }
     }
 
-    /// The line through times `t` [ns] at positions `l` [m]; `None` if no start gives one.
+    /// The line through times `t` \[ns\] at positions `l` \[m\]; `None` if no start gives one.
     pub fn fit(&mut self, l: &[f64], t: &[f64]) -> Option<Line> {
         let mut best: Option<Line> = None;
         let mut outputs = Outputs::default();

@@ -15,13 +15,13 @@ use crate::error::{IactError, Result};
 
 /// The only telescope.
 const TELESCOPE: i32 = 1;
-/// Observation level [m].
+/// Observation level \[m\].
 const OBS_LEVEL: f32 = 2150.0;
 /// Time of the first event [s since 1970].
 const START: i32 = 1_600_000_000;
-/// Magnetic field of La Palma: strength [uT], inclination, declination [deg].
+/// Magnetic field of La Palma: strength \[uT\], inclination, declination \[deg\].
 const FIELD: [f32; 3] = [38.7, 37.4, -4.8];
-/// Bins of the histogram of thrown showers: distance [m] and log10 of the energy [TeV].
+/// Bins of the histogram of thrown showers: distance \[m\] and log10 of the energy \[TeV\].
 const DISTANCE_BINS: (i16, f32) = (200, 1000.0);
 const ENERGY_BINS: (i16, f32, f32) = (120, -3.0, 3.0);
 
@@ -38,7 +38,7 @@ pub struct Plan {
     pub showers: u32,
     /// How often each is used with another impact point.
     pub uses: u32,
-    /// Light of the night sky in a pixel [GHz].
+    /// Light of the night sky in a pixel \[GHz\].
     pub nsb: f64,
     /// Photo-electrons of seven pixels that trigger.
     pub threshold: u32,
@@ -107,7 +107,7 @@ pub fn write<E: From<IactError>>(
     Ok(made)
 }
 
-/// Where an impact point lies as the telescope sees it: the camera's x is up, its y is along rising azimuth [m].
+/// Where an impact point lies as the telescope sees it: the camera's x is up, its y is along rising azimuth \[m\].
 fn towards((north, west): (f64, f64), pointing: Direction) -> (f64, f64) {
     let (sin, cos) = pointing.az.sin_cos();
     let ahead = north * cos - west * sin;
@@ -116,7 +116,7 @@ fn towards((north, west): (f64, f64), pointing: Direction) -> (f64, f64) {
     (-ahead * pointing.alt.sin(), right)
 }
 
-/// Distance of an impact point from the telescope across the direction of the showers [m].
+/// Distance of an impact point from the telescope across the direction of the showers \[m\].
 fn across((north, west): (f64, f64), direction: Direction) -> f64 {
     let (sin, cos) = direction.az.sin_cos();
     let ahead = north * cos - west * sin;

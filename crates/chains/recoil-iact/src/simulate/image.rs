@@ -10,13 +10,13 @@ use super::optics::{
 use super::shower::{Primary, Shower};
 use crate::camera::Camera;
 
-/// Radius of the pool of light [m].
+/// Radius of the pool of light \[m\].
 const POOL: f64 = 120.0;
 /// Photo-electrons of a gamma ray of 1 TeV inside of the pool.
 const LIGHT_AT_1_TEV: f64 = 2200.0;
 /// Spread of the amplitude of a photo-electron.
 const AMPLITUDE_SPREAD: f32 = 0.35;
-/// Time of the light of the source's direction in the read-out [ns].
+/// Time of the light of the source's direction in the read-out \[ns\].
 const MIDDLE_NS: f64 = 16.0;
 /// Most photo-electrons of an event.
 const MOST: f64 = 2e6;
@@ -26,7 +26,7 @@ const MOST: f64 = 2e6;
 pub struct Pe {
     /// Pixel.
     pub pixel: u16,
-    /// Time in the read-out [ns].
+    /// Time in the read-out \[ns\].
     pub time: f32,
 }
 
@@ -58,7 +58,7 @@ impl PixelFinder {
         inside.then(|| row as usize * side + column as usize)
     }
 
-    /// The pixel at a place [m]; `None` beside the camera.
+    /// The pixel at a place \[m\]; `None` beside the camera.
     pub fn find(&self, camera: &Camera, x: f64, y: f64) -> Option<u16> {
         let mut best = (0.6 * CELL, None);
         for (dx, dy) in [-1.0, 0.0, 1.0].iter().flat_map(|dx| [-1.0, 0.0, 1.0].map(|dy| (*dx, dy))) {
@@ -88,7 +88,7 @@ struct Core {
     delay: f64,
 }
 
-/// Photo-electrons of a shower whose source is at `source` [m] in the camera and whose impact point lies at `core` [m] from
+/// Photo-electrons of a shower whose source is at `source` \[m\] in the camera and whose impact point lies at `core` \[m\] from
 /// the telescope.
 pub fn photo_electrons(
     shower: &Shower,
@@ -184,7 +184,7 @@ impl Default for Electronics {
 }
 
 impl Electronics {
-    /// Samples by gain, pixel and sample: light of the shower and of the night sky (`nsb` [GHz] per pixel), pedestals and
+    /// Samples by gain, pixel and sample: light of the shower and of the night sky (`nsb` \[GHz\] per pixel), pedestals and
     /// noise.
     pub fn samples(&self, light: &[Pe], nsb: f64, rng: &mut Rng) -> Vec<u16> {
         let mut charge = vec![0f32; self.pixels * SAMPLES];

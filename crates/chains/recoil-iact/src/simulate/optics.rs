@@ -2,13 +2,13 @@
 
 use recoil_eventio::camera::CameraSettings;
 
-/// Distance of neighbouring pixels [m].
+/// Distance of neighbouring pixels \[m\].
 const PITCH: f32 = 0.05;
-/// Area of a pixel [m2].
+/// Area of a pixel \[m2\].
 const AREA: f32 = 0.002_079_327;
 /// Rings of modules around the central one; the six corners are missing.
 const RINGS: i32 = 9;
-/// Angle by which the camera is rotated [rad].
+/// Angle by which the camera is rotated \[rad\].
 const ROTATION: f32 = 0.190_118_72;
 
 /// Samples of a waveform.
@@ -23,12 +23,12 @@ pub const NOISE: [f32; 2] = [4.0, 1.8];
 pub const SATURATION: u16 = 4095;
 /// Values of the reference pulse per nanosecond.
 pub const FINE: usize = 40;
-/// Length of the reference pulse [ns].
+/// Length of the reference pulse \[ns\].
 pub const PULSE_NS: usize = 25;
-/// Time of the reference pulse's largest value [ns].
+/// Time of the reference pulse's largest value \[ns\].
 pub const PULSE_PEAK_NS: f32 = 6.0;
 
-/// Positions of the pixels as files store them [m].
+/// Positions of the pixels as files store them \[m\].
 pub fn pixels() -> Vec<(f32, f32)> {
     // pixels at i a + j b of a hexagonal lattice; modules at steps of (2, 1) and (-1, 3)
     let place = |i: i32, j: i32| {

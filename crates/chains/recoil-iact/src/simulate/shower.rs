@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::coordinates::Direction;
 
-/// Radiation length of air [g/cm2].
+/// Radiation length of air \[g/cm2\].
 const RADIATION_LENGTH: f64 = 36.7;
-/// Critical energy of electrons in air [TeV].
+/// Critical energy of electrons in air \[TeV\].
 const CRITICAL_ENERGY: f64 = 86e-6;
-/// Height over which the density of air falls by e [m].
+/// Height over which the density of air falls by e \[m\].
 const SCALE_HEIGHT: f64 = 8000.0;
-/// Depth of the whole atmosphere [g/cm2].
+/// Depth of the whole atmosphere \[g/cm2\].
 const DEPTH: f64 = 1033.0;
 
 /// Primary particles.
@@ -48,15 +48,15 @@ impl Primary {
 pub struct Beam {
     /// Particle.
     pub primary: Primary,
-    /// Range of energies [TeV].
+    /// Range of energies \[TeV\].
     pub energy: [f64; 2],
     /// Exponent of the spectrum.
     pub spectral_index: f64,
     /// Centre of the directions.
     pub direction: Direction,
-    /// Inner and outer opening angle of the cone of directions [rad].
+    /// Inner and outer opening angle of the cone of directions \[rad\].
     pub cone: [f64; 2],
-    /// Radius of the impact points [m].
+    /// Radius of the impact points \[m\].
     pub radius: f64,
 }
 
@@ -65,15 +65,15 @@ pub struct Beam {
 pub struct Shower {
     /// Particle.
     pub primary: Primary,
-    /// Energy [TeV].
+    /// Energy \[TeV\].
     pub energy: f64,
     /// Direction.
     pub direction: Direction,
-    /// Depth of the maximum along the axis [g/cm2].
+    /// Depth of the maximum along the axis \[g/cm2\].
     pub x_max: f64,
-    /// Height of the maximum above the telescope [m].
+    /// Height of the maximum above the telescope \[m\].
     pub h_max: f64,
-    /// Height of the first interaction [m].
+    /// Height of the first interaction \[m\].
     pub h_first: f64,
 }
 
@@ -110,7 +110,7 @@ impl Beam {
         Direction::new(alt, az.rem_euclid(TAU))
     }
 
-    /// An impact point [m], uniform on the disc.
+    /// An impact point \[m\], uniform on the disc.
     pub fn core(&self, rng: &mut Rng) -> (f64, f64) {
         let radius = self.radius * rng.random::<f64>().sqrt();
         let (sin, cos) = (TAU * rng.random::<f64>()).sin_cos();

@@ -22,15 +22,15 @@ pub struct Sample {
     pub primary: Primary,
     /// Number of files.
     pub files: u32,
-    /// Smallest and largest energy [TeV].
+    /// Smallest and largest energy \[TeV\].
     pub energy_tev: [f64; 2],
     /// Exponent of the spectrum.
     pub spectral_index: f64,
-    /// Distance of the source from the pointing, in altitude [deg].
+    /// Distance of the source from the pointing, in altitude \[deg\].
     pub offset_deg: f64,
-    /// Inner and outer opening angle of the cone of directions around the source [deg].
+    /// Inner and outer opening angle of the cone of directions around the source \[deg\].
     pub cone_deg: [f64; 2],
-    /// Radius of the impact points [m].
+    /// Radius of the impact points \[m\].
     pub radius_m: f64,
 }
 
@@ -61,12 +61,12 @@ pub struct SimulateConfig {
     /// How often each shower is used with another impact point.
     #[schemars(range(min = 1, max = 100))]
     pub uses: u32,
-    /// Altitude of the pointing [deg].
+    /// Altitude of the pointing \[deg\].
     #[schemars(range(min = 10.0, max = 90.0))]
     pub alt_deg: f64,
-    /// Azimuth of the pointing [deg].
+    /// Azimuth of the pointing \[deg\].
     pub az_deg: f64,
-    /// Light of the night sky in a pixel [GHz].
+    /// Light of the night sky in a pixel \[GHz\].
     #[schemars(range(min = 0.0, max = 20.0))]
     pub nsb_ghz: f64,
     /// Photo-electrons in seven neighbouring pixels that trigger.

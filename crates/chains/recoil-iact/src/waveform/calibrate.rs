@@ -19,7 +19,7 @@ pub struct Calibration {
     pub pedestal: Vec<f32>,
     /// Photo-electrons per count by gain and pixel.
     pub scale: Vec<f32>,
-    /// Shift of time by gain and pixel [ns].
+    /// Shift of time by gain and pixel \[ns\].
     pub time_shift: Vec<f32>,
 }
 
@@ -49,7 +49,7 @@ impl Calibration {
         values.get(gain * self.n_pixels + pixel).copied().unwrap_or(0.0)
     }
 
-    /// Shift of time of a pixel [ns].
+    /// Shift of time of a pixel \[ns\].
     pub fn time_shift(&self, gain: usize, pixel: usize) -> f32 {
         self.of(&self.time_shift, gain, pixel)
     }

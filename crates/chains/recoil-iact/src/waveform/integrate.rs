@@ -35,14 +35,14 @@ impl Window {
 /// Charges and times of a camera.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
-    /// Charge of each pixel [p.e.].
+    /// Charge of each pixel \[p.e.\].
     pub charge: Vec<f32>,
-    /// Time of each pixel [ns].
+    /// Time of each pixel \[ns\].
     pub time: Vec<f32>,
 }
 
 impl Image {
-    /// Integrates all pixels into this memory. `rate` is the sampling rate [GHz].
+    /// Integrates all pixels into this memory. `rate` is the sampling rate \[GHz\].
     pub fn integrate(&mut self, waveforms: &Waveforms, extractor: Extractor, window: Window, rate: f64) {
         self.charge.clear();
         self.time.clear();
@@ -94,7 +94,7 @@ fn window_sum(samples: &[f32], peak: usize, window: Window) -> (f32, f32) {
 /// What charges have to be multiplied with because a window misses a part of the pulse: one over the share of the
 /// reference pulse inside. The pulse is binned to samples, and the window placed around its largest one.
 ///
-/// `reference` has a value every `step` [ns]; a sample takes `sample` [ns].
+/// `reference` has a value every `step` \[ns\]; a sample takes `sample` \[ns\].
 pub fn integration_correction(reference: &[f32], step: f64, sample: f64, window: Window) -> f64 {
     let times = |index: usize| index as f64 * step;
     let duration = times(reference.len());

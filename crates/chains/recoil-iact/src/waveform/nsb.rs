@@ -13,7 +13,7 @@ use crate::error::{IactError, Result};
 
 /// Samples before the read-out in which a pulse may begin.
 const EXTRA_SAMPLES: usize = 25;
-/// Time of the largest value of a template after the photo-electron [ns].
+/// Time of the largest value of a template after the photo-electron \[ns\].
 const PEAK_NS: f64 = 9.0;
 const SHIPPED: &str = include_str!("single_pe.dat");
 
@@ -33,7 +33,7 @@ impl SinglePe {
         Self::parse("single_pe.dat", SHIPPED)
     }
 
-    /// Reads lines of amplitude [p.e.] and probability; `#` begins a comment.
+    /// Reads lines of amplitude \[p.e.\] and probability; `#` begins a comment.
     ///
     /// # Errors
     /// Lines of another form, and tables without probability.
@@ -94,7 +94,7 @@ impl Template {
         Some(Self { values, start: PEAK_NS - peak as f64 * step, step })
     }
 
-    /// Adds a pulse to samples that take `dt` [ns] each; `time` [ns] is that of the photo-electron.
+    /// Adds a pulse to samples that take `dt` \[ns\] each; `time` \[ns\] is that of the photo-electron.
     fn add(&self, samples: &mut [f64], dt: f64, time: f64, amplitude: f64) {
         let scale = dt / self.step;
         let first = -(time + self.start) / self.step;
@@ -130,14 +130,14 @@ pub struct NsbTuner {
 pub struct Pulses<'a> {
     /// One for each gain, or one for all.
     pub shapes: &'a [Vec<f32>],
-    /// Time between values [ns].
+    /// Time between values \[ns\].
     pub step: f64,
-    /// Duration of a sample [ns].
+    /// Duration of a sample \[ns\].
     pub sample: f64,
 }
 
 impl NsbTuner {
-    /// A tuner that adds `rate` [GHz] of photo-electrons with this response; `multiplicity` waveforms per pixel are made
+    /// A tuner that adds `rate` \[GHz\] of photo-electrons with this response; `multiplicity` waveforms per pixel are made
     /// beforehand.
     ///
     /// # Errors

@@ -22,15 +22,15 @@ pub struct LinkRules {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MuonRules {
-    /// Least momentum [GeV].
+    /// Least momentum \[GeV\].
     pub min_p: f64,
-    /// Most energy of the hadronic cluster: constant part [GeV].
+    /// Most energy of the hadronic cluster: constant part \[GeV\].
     pub hcal_constant: f64,
     /// Most energy of the hadronic cluster: part of the momentum.
     pub hcal_share: f64,
-    /// Energy that a muon leaves in the electromagnetic cluster [GeV].
+    /// Energy that a muon leaves in the electromagnetic cluster \[GeV\].
     pub ecal_deposit: f64,
-    /// Energy that a muon leaves in the hadronic cluster [GeV].
+    /// Energy that a muon leaves in the hadronic cluster \[GeV\].
     pub hcal_deposit: f64,
 }
 
@@ -38,7 +38,7 @@ pub struct MuonRules {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ElectronRules {
-    /// Least momentum [GeV].
+    /// Least momentum \[GeV\].
     pub min_p: f64,
     /// Least ratio of the electromagnetic energy to the momentum.
     pub min_ratio: f64,
@@ -55,7 +55,7 @@ pub struct ElectronRules {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NeutralRules {
-    /// Least energy [GeV].
+    /// Least energy \[GeV\].
     pub threshold: f64,
     /// How many resolutions the excess has to be.
     pub sigmas: f64,

@@ -19,9 +19,9 @@ pub struct PuppiRules {
     pub min_radius: f64,
     /// Greatest pseudorapidity at which the surroundings are charged particles of the collision; all particles beyond.
     pub max_eta_charged: f64,
-    /// Greatest distance along the beam of a charged particle of the collision [mm].
+    /// Greatest distance along the beam of a charged particle of the collision \[mm\].
     pub max_z0: f64,
-    /// Least weighted transverse momentum of a neutral particle [GeV].
+    /// Least weighted transverse momentum of a neutral particle \[GeV\].
     pub min_neutral_pt: f64,
     /// Weights below this become 0.
     pub min_weight: f64,
@@ -36,7 +36,7 @@ impl Default for PuppiRules {
 /// A particle as the weights see it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
-    /// transverse momentum [GeV]
+    /// transverse momentum \[GeV\]
     pub pt: f64,
     /// pseudorapidity
     pub eta: f64,

@@ -11,9 +11,9 @@ use crate::data::{Event, Layout};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Geometry {
-    /// Field of the solenoid [T].
+    /// Field of the solenoid \[T\].
     pub field_tesla: f64,
-    /// Radius at which the azimuth of tracks is compared with clusters [m].
+    /// Radius at which the azimuth of tracks is compared with clusters \[m\].
     pub radius_m: f64,
 }
 
@@ -29,9 +29,9 @@ impl Default for Geometry {
 pub struct Track {
     /// place among the elements
     pub element: usize,
-    /// transverse momentum [GeV]
+    /// transverse momentum \[GeV\]
     pub pt: f64,
-    /// momentum [GeV]
+    /// momentum \[GeV\]
     pub p: f64,
     /// direction at the beam
     pub eta: f64,
@@ -47,7 +47,7 @@ pub struct Track {
     pub muon_hits: bool,
     /// whether an electron fit made it
     pub is_gsf: bool,
-    /// distance along the beam to the collision [mm]
+    /// distance along the beam to the collision \[mm\]
     pub z0: f64,
 }
 
@@ -56,13 +56,13 @@ pub struct Track {
 pub struct Cluster {
     /// place among the elements
     pub element: usize,
-    /// energy [GeV]
+    /// energy \[GeV\]
     pub energy: f64,
     /// pseudorapidity
     pub eta: f64,
     /// azimuth
     pub phi: f64,
-    /// energy in muon chambers behind it [GeV]
+    /// energy in muon chambers behind it \[GeV\]
     pub muon_energy: f64,
     /// class of the candidate that it gives
     pub class: i32,

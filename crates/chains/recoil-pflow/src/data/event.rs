@@ -12,7 +12,7 @@ pub struct Particle {
     pub pdg: i32,
     /// charge in units of the elementary charge
     pub charge: f32,
-    /// transverse momentum [GeV]
+    /// transverse momentum \[GeV\]
     pub pt: f32,
     /// pseudorapidity
     pub eta: f32,
@@ -20,7 +20,7 @@ pub struct Particle {
     pub sin_phi: f32,
     /// cosine of the azimuth
     pub cos_phi: f32,
-    /// energy [GeV]
+    /// energy \[GeV\]
     pub energy: f32,
 }
 
@@ -50,7 +50,7 @@ impl Particle {
         angle::wrap(f64::from(self.sin_phi).atan2(f64::from(self.cos_phi)))
     }
 
-    /// Four-momentum from transverse momentum, direction and energy [GeV]. A sine and cosine that an algorithm predicted
+    /// Four-momentum from transverse momentum, direction and energy \[GeV\]. A sine and cosine that an algorithm predicted
     /// on their own give a direction only.
     pub fn momentum(&self) -> FourMomentum {
         FourMomentum::from_pt_eta_phi_energy(self.pt.into(), self.eta.into(), self.phi(), self.energy.into())
@@ -85,20 +85,20 @@ pub struct Generated {
     pub pdg: i32,
     /// charge in units of the elementary charge
     pub charge: f32,
-    /// transverse momentum [GeV]
+    /// transverse momentum \[GeV\]
     pub pt: f32,
     /// pseudorapidity
     pub eta: f32,
     /// azimuth in (-pi, pi]
     pub phi: f32,
-    /// energy [GeV]
+    /// energy \[GeV\]
     pub energy: f32,
     /// 1 for particles of another collision of the same bunch crossing
     pub pileup: f32,
 }
 
 impl Generated {
-    /// Four-momentum [GeV].
+    /// Four-momentum \[GeV\].
     pub fn momentum(&self) -> FourMomentum {
         let [pt, eta, phi, energy] = [self.pt, self.eta, self.phi, self.energy].map(f64::from);
         FourMomentum::from_pt_eta_phi_energy(pt, eta, phi, energy)
@@ -114,13 +114,13 @@ pub struct Simulated {
     pub pdg: i32,
     /// charge in units of the elementary charge
     pub charge: f32,
-    /// momentum along x [GeV]
+    /// momentum along x \[GeV\]
     pub px: f32,
-    /// momentum along y [GeV]
+    /// momentum along y \[GeV\]
     pub py: f32,
-    /// momentum along z [GeV]
+    /// momentum along z \[GeV\]
     pub pz: f32,
-    /// energy [GeV]
+    /// energy \[GeV\]
     pub energy: f32,
     /// status in the event generator
     pub generator_status: i32,
@@ -143,7 +143,7 @@ pub struct SimulationLink {
     pub particle: i32,
     /// place of the element
     pub element: i32,
-    /// quality for tracks, energy [GeV] for clusters
+    /// quality for tracks, energy \[GeV\] for clusters
     pub weight: f32,
 }
 
@@ -200,7 +200,7 @@ impl Element<'_> {
         self.at(TYPE) as i32
     }
 
-    /// Transverse momentum or energy [GeV].
+    /// Transverse momentum or energy \[GeV\].
     pub fn pt(&self) -> f64 {
         self.at(PT)
     }
@@ -215,7 +215,7 @@ impl Element<'_> {
         angle::wrap(self.at(SIN_PHI).atan2(self.at(COS_PHI)))
     }
 
-    /// Energy of a cluster, momentum of a track [GeV].
+    /// Energy of a cluster, momentum of a track \[GeV\].
     pub fn energy(&self) -> f64 {
         self.at(ENERGY)
     }

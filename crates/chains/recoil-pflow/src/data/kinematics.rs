@@ -1,6 +1,6 @@
 //! Formulas of tracks and clusters.
 
-/// Transverse momentum [GeV] of a track with curvature `omega` [1/mm] in a field of `field_tesla`: `3e-4 |B / omega|`.
+/// Transverse momentum \[GeV\] of a track with curvature `omega` [1/mm] in a field of `field_tesla`: `3e-4 |B / omega|`.
 ///
 /// ```
 /// assert!((recoil_pflow::data::kinematics::pt_of_curvature(2e-3, 4.0) - 0.6).abs() < 1e-12);
@@ -9,13 +9,13 @@ pub fn pt_of_curvature(omega: f64, field_tesla: f64) -> f64 {
     3e-4 * (field_tesla / omega).abs()
 }
 
-/// Transverse energy [GeV] of a cluster at the polar angle `theta`: `sqrt(E^2 - (E cos theta)^2)`.
+/// Transverse energy \[GeV\] of a cluster at the polar angle `theta`: `sqrt(E^2 - (E cos theta)^2)`.
 pub fn transverse_energy(energy: f64, theta: f64) -> f64 {
     let along = energy * theta.cos();
     ((energy - along) * (energy + along)).max(0.0).sqrt()
 }
 
-/// Transverse energy [GeV] of an energy in the direction `eta`: `sqrt(E^2 - (E tanh eta)^2) = E / cosh eta`.
+/// Transverse energy \[GeV\] of an energy in the direction `eta`: `sqrt(E^2 - (E tanh eta)^2) = E / cosh eta`.
 pub fn transverse_energy_at_eta(energy: f64, eta: f64) -> f64 {
     energy / eta.cosh()
 }

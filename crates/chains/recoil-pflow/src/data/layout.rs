@@ -49,7 +49,7 @@ pub mod clic {
     pub const OTHER: usize = 12;
     /// Of a track: signed curvature [1/mm].
     pub const OMEGA: usize = 13;
-    /// Of a track: longitudinal impact parameter [mm].
+    /// Of a track: longitudinal impact parameter \[mm\].
     pub const Z0: usize = 14;
 }
 
@@ -73,7 +73,7 @@ pub mod cms {
     pub const MUON_DT_HITS: usize = 14;
     /// Hits in cathode strip chambers.
     pub const MUON_CSC_HITS: usize = 15;
-    /// Vertex along the beam [cm].
+    /// Vertex along the beam \[cm\].
     pub const VZ: usize = 34;
 }
 

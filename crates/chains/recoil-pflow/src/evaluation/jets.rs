@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::spread::Spread;
 
-/// Edges of bins of jets' transverse momenta [GeV]; the lower edge belongs to the bin before.
+/// Edges of bins of jets' transverse momenta \[GeV\]; the lower edge belongs to the bin before.
 pub const JET_PT_EDGES: &[f64] = &[10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 200.0];
 /// Edges of bins of jets' pseudorapidities.
 pub const JET_ETA_EDGES: &[f64] = &[-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0];
-/// Edges of bins of missing transverse momenta [GeV].
+/// Edges of bins of missing transverse momenta \[GeV\].
 pub const MET_EDGES: &[f64] = &[10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 200.0];
-/// Least true missing transverse momentum [GeV].
+/// Least true missing transverse momentum \[GeV\].
 pub const MET_MIN: f64 = 5.0;
 /// Distance within which two jets are the same.
 pub const MATCH: f64 = 0.1;
@@ -20,7 +20,7 @@ pub const MATCH: f64 = 0.1;
 /// A reference value, where it was, and the ratio of the reconstructed to the reference value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ratio {
-    /// reference transverse momentum [GeV]
+    /// reference transverse momentum \[GeV\]
     pub reference: f64,
     /// pseudorapidity of the reference
     pub eta: f64,
@@ -97,7 +97,7 @@ impl JetMeasures {
     }
 }
 
-/// Missing transverse momentum of particles: the absolute value of the vector sum [GeV].
+/// Missing transverse momentum of particles: the absolute value of the vector sum \[GeV\].
 pub fn missing_pt<'a>(particles: impl IntoIterator<Item = &'a FourMomentum>) -> f64 {
     let sum: FourMomentum = particles.into_iter().copied().sum();
     sum.pt()

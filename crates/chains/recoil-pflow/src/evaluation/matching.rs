@@ -9,7 +9,7 @@ use crate::data::Particle;
 pub struct Cuts {
     /// greatest distance in pseudorapidity and azimuth
     pub delta_r: f64,
-    /// least transverse momentum [GeV]
+    /// least transverse momentum \[GeV\]
     pub min_pt: f64,
     /// greatest pseudorapidity
     pub max_eta: f64,

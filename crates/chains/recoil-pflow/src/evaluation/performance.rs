@@ -26,7 +26,7 @@ pub struct Settings {
     pub layout: Layout,
     /// jets
     pub jets: Definition,
-    /// least transverse momentum of jets [GeV]
+    /// least transverse momentum of jets \[GeV\]
     pub jet_min_pt: f64,
     /// matching of particles by direction
     pub cuts: Cuts,

@@ -33,7 +33,7 @@ pub struct Collections {
     pub candidates: String,
     /// Links between reconstructed and true particles.
     pub links: String,
-    /// Field of the solenoid [T]; 0 takes that of the file.
+    /// Field of the solenoid \[T\]; 0 takes that of the file.
     pub field_tesla: f64,
 }
 

@@ -11,11 +11,11 @@ pub struct Calorimeter {
     pub around: usize,
     /// greatest pseudorapidity
     pub eta: f64,
-    /// least energy of a cell [GeV]
+    /// least energy of a cell \[GeV\]
     pub threshold: f64,
-    /// least energy of the highest cell of a cluster [GeV]
+    /// least energy of the highest cell of a cluster \[GeV\]
     pub seed: f64,
-    /// radius [mm]
+    /// radius \[mm\]
     pub radius: f64,
 }
 
@@ -26,14 +26,14 @@ pub struct Deposit {
     pub cell: u32,
     /// number of the particle
     pub particle: u32,
-    /// energy [GeV]
+    /// energy \[GeV\]
     pub energy: f64,
 }
 
 /// A cluster of cells.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cluster {
-    /// energy [GeV]
+    /// energy \[GeV\]
     pub energy: f64,
     /// mean pseudorapidity, weighted by energy
     pub eta: f64,

@@ -8,7 +8,7 @@ use std::f64::consts::PI;
 
 use crate::truth::TrueParticle;
 
-/// Species: PDG number, share, mass [GeV].
+/// Species: PDG number, share, mass \[GeV\].
 pub const SPECIES: [(i32, f64, f64); 5] = [
     (211, 0.58, 0.139_570),
     (130, 0.13, 0.497_611),
@@ -18,7 +18,7 @@ pub const SPECIES: [(i32, f64, f64); 5] = [
 ];
 /// Least number of jets.
 pub const LEAST_JETS: u32 = 2;
-/// Jets: least, mean excess and greatest transverse momentum [GeV].
+/// Jets: least, mean excess and greatest transverse momentum \[GeV\].
 pub const JET_PT: (f64, f64, f64) = (20.0, 35.0, 400.0);
 /// Greatest pseudorapidity of jets.
 pub const JET_ETA: f64 = 2.4;
@@ -26,11 +26,11 @@ pub const JET_ETA: f64 = 2.4;
 pub const CONSTITUENTS: (f64, f64) = (4.0, 5.0);
 /// Concentration of the Dirichlet distribution that shares the momentum of a jet.
 pub const CONCENTRATION: f64 = 0.7;
-/// Least transverse momentum of a constituent [GeV].
+/// Least transverse momentum of a constituent \[GeV\].
 pub const CONSTITUENT_PT: f64 = 0.15;
-/// Soft particles: least and mean excess of the transverse momentum [GeV], greatest pseudorapidity.
+/// Soft particles: least and mean excess of the transverse momentum \[GeV\], greatest pseudorapidity.
 pub const SOFT: (f64, f64, f64) = (0.2, 0.8, 2.9);
-/// Spread of the collisions along the beam where there is pile-up [mm].
+/// Spread of the collisions along the beam where there is pile-up \[mm\].
 pub const BEAM_SPOT: f64 = 45.0;
 
 /// Mean numbers of what is in an event.
@@ -46,12 +46,12 @@ pub struct Collisions {
     pub soft_per_pileup: f64,
 }
 
-/// A particle and the place along the beam that it comes from [mm].
+/// A particle and the place along the beam that it comes from \[mm\].
 #[derive(Clone, Copy, Debug)]
 pub struct Flying {
     /// the particle
     pub particle: TrueParticle,
-    /// z of its vertex [mm]
+    /// z of its vertex \[mm\]
     pub vertex: f64,
 }
 

@@ -8,23 +8,23 @@ use super::calorimeter::{Calorimeter, Deposit};
 use super::collision::{Flying, exponential, gauss, uniform};
 use crate::data::kinematics::turn;
 
-/// Field of the solenoid [T].
+/// Field of the solenoid \[T\].
 pub const FIELD: f64 = 3.8;
-/// Outer radius of the tracker [m].
+/// Outer radius of the tracker \[m\].
 pub const TRACKER_RADIUS: f64 = 1.29;
 /// Greatest pseudorapidity of tracks.
 pub const TRACKER_ETA: f64 = 2.5;
-/// Least transverse momentum of tracks [GeV].
+/// Least transverse momentum of tracks \[GeV\].
 pub const TRACK_PT: f64 = 0.3;
 /// Efficiency for hadrons below and above 1 GeV, electrons, muons.
 pub const EFFICIENCY: (f64, f64, f64, f64) = (0.88, 0.95, 0.93, 0.99);
 /// Relative error of the transverse momentum: constant, and per GeV; twice that beyond the pseudorapidity 1.5.
 pub const PT_ERROR: (f64, f64, f64) = (0.01, 2e-4, 1.5);
-/// Error of directions [rad].
+/// Error of directions \[rad\].
 pub const ANGLE_ERROR: f64 = 1e-3;
-/// Error of the longitudinal impact parameter [mm].
+/// Error of the longitudinal impact parameter \[mm\].
 pub const Z0_ERROR: f64 = 0.1;
-/// Transverse distance of the innermost hit [mm].
+/// Transverse distance of the innermost hit \[mm\].
 pub const INNERMOST: f64 = 31.0;
 /// Electromagnetic calorimeter.
 pub const ECAL: Calorimeter =
@@ -38,19 +38,19 @@ pub const EM_RESOLUTION: (f64, f64) = (0.03, 0.005);
 pub const EM_SPOTS: (usize, f64) = (12, 0.012);
 /// Response to hadrons, and its resolution: per square root of the energy, constant.
 pub const HADRON_RESPONSE: (f64, f64, f64) = (0.95, 1.0, 0.05);
-/// Share of hadrons that do not shower in the electromagnetic calorimeter, and what they leave there [GeV].
+/// Share of hadrons that do not shower in the electromagnetic calorimeter, and what they leave there \[GeV\].
 pub const PUNCH_THROUGH: (f64, f64) = (0.35, 0.3);
 /// Beta distribution of the share that others leave there.
 pub const ECAL_SHARE: (f64, f64) = (1.6, 2.4);
 /// Spots of hadronic showers: number, width; in the electromagnetic and in the hadronic calorimeter.
 pub const HADRON_SPOTS: [(usize, f64); 2] = [(16, 0.03), (20, 0.06)];
-/// What muons leave in both calorimeters [GeV].
+/// What muons leave in both calorimeters \[GeV\].
 pub const MUON_ENERGY: [f64; 2] = [0.3, 2.0];
 /// Spots of muons: number, width.
 pub const MUON_SPOTS: (usize, f64) = (8, 0.02);
-/// Muons above this momentum [GeV] reach the chambers.
+/// Muons above this momentum \[GeV\] reach the chambers.
 pub const MUON_MOMENTUM: f64 = 3.0;
-/// Least and greatest number of hits there, and the energy of a hit [GeV].
+/// Least and greatest number of hits there, and the energy of a hit \[GeV\].
 pub const MUON_HITS: (u32, u32, f64) = (4, 11, 0.05);
 
 /// A measured track.
@@ -60,7 +60,7 @@ pub struct Track {
     pub particle: u32,
     /// charge
     pub charge: f64,
-    /// transverse momentum [GeV]
+    /// transverse momentum \[GeV\]
     pub pt: f64,
     /// pseudorapidity
     pub eta: f64,
@@ -70,7 +70,7 @@ pub struct Track {
     pub chi2: f64,
     /// degrees of freedom of the fit
     pub ndf: f64,
-    /// longitudinal impact parameter [mm]
+    /// longitudinal impact parameter \[mm\]
     pub z0: f64,
 }
 
@@ -109,7 +109,7 @@ pub fn track(rng: &mut Rng, number: u32, flying: &Flying) -> Option<Track> {
 }
 
 /// What a particle leaves in both calorimeters; nothing if it curls up before. Returns the energy of its hits in the muon
-/// chambers [GeV], if there are any.
+/// chambers \[GeV\], if there are any.
 pub fn shower(
     rng: &mut Rng,
     number: u32,

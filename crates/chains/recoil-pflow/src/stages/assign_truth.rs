@@ -21,7 +21,7 @@ pub struct AssignConfig {
     pub rules: Rules,
     /// Least share of a particle's energy in hits.
     pub energy_share: f64,
-    /// Least energy of a charged particle in hits [GeV].
+    /// Least energy of a charged particle in hits \[GeV\].
     pub charged_energy_gev: f64,
     /// Least weight of a link to a track.
     pub track_weight: f64,

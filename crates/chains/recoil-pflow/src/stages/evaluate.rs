@@ -35,11 +35,11 @@ pub struct EvaluateConfig {
     pub radius: f64,
     /// Exponent of `ee_genkt`.
     pub power: f64,
-    /// Least transverse momentum of jets [GeV].
+    /// Least transverse momentum of jets \[GeV\].
     pub min_pt: f64,
     /// Greatest distance of matched particles, in pseudorapidity and azimuth.
     pub match_delta_r: f64,
-    /// Least transverse momentum of matched particles [GeV].
+    /// Least transverse momentum of matched particles \[GeV\].
     pub match_min_pt: f64,
     /// Greatest pseudorapidity of matched particles.
     pub match_max_eta: f64,

@@ -49,11 +49,11 @@ pub enum Rows {
 pub struct JetsConfig {
     /// Algorithm: `antikt`, `kt`, `cambridge` or `ee_genkt`.
     pub algorithm: AlgorithmName,
-    /// Radius: in rapidity and azimuth, for `ee_genkt` an angle [rad].
+    /// Radius: in rapidity and azimuth, for `ee_genkt` an angle \[rad\].
     pub radius: f64,
     /// Exponent p of `ee_genkt`.
     pub power: f64,
-    /// Least transverse momentum of a jet [GeV].
+    /// Least transverse momentum of a jet \[GeV\].
     pub min_pt: f64,
     /// What stands before the names of the particles' columns, such as `cand_`; empty: it is looked for.
     pub prefix: String,

@@ -20,7 +20,7 @@ pub struct Objects {
 pub struct Owner {
     /// place among all particles
     pub particle: usize,
-    /// four-momentum, that of merged particles included [GeV]
+    /// four-momentum, that of merged particles included \[GeV\]
     pub momentum: FourMomentum,
     /// share of its energy that is from pile-up
     pub pileup: f64,
@@ -32,7 +32,7 @@ pub struct Owner {
     pub hit: Option<u32>,
     /// weight of its strongest link to a track
     pub to_track: f64,
-    /// sum of its weights to clusters [GeV]
+    /// sum of its weights to clusters \[GeV\]
     pub to_cluster: f64,
 }
 
@@ -51,18 +51,18 @@ pub struct Assignment {
     pub largest_of_cluster: Vec<Option<usize>>,
     /// the same for each hit
     pub largest_of_hit: Vec<Option<usize>>,
-    /// energy of all particles that were given [GeV]
+    /// energy of all particles that were given \[GeV\]
     pub energy_before: f64,
-    /// energy of the owners [GeV]
+    /// energy of the owners \[GeV\]
     pub energy_after: f64,
-    /// energy of dropped particles [GeV]
+    /// energy of dropped particles \[GeV\]
     pub energy_dropped: f64,
-    /// transverse momentum of dropped particles, summed as numbers [GeV]
+    /// transverse momentum of dropped particles, summed as numbers \[GeV\]
     pub pt_dropped: f64,
 }
 
 impl Assignment {
-    /// Energy that appeared or vanished, which has to be rounding only [GeV].
+    /// Energy that appeared or vanished, which has to be rounding only \[GeV\].
     pub fn imbalance(&self) -> f64 {
         self.energy_after + self.energy_dropped - self.energy_before
     }

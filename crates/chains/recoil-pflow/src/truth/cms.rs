@@ -15,7 +15,7 @@ use crate::data::{Particle, Target};
 const ORDER: [i32; 8] = [6, 1, 4, 5, 8, 9, 10, 11];
 /// Types of elements that take no part: both layers of the preshower, and bremsstrahlung.
 pub const IGNORED: [i32; 3] = [2, 3, 7];
-/// Tracks without a parent above this transverse momentum [GeV] ...
+/// Tracks without a parent above this transverse momentum \[GeV\] ...
 const LOST_TRACK_PT: f64 = 1.0;
 /// ... are linked to simulated clusters nearer than this in pseudorapidity, sine and cosine of the azimuth.
 const LOST_TRACK_DISTANCE: f64 = 0.05;
@@ -29,13 +29,13 @@ const SIMULATOR_STATUS: f32 = 2.0;
 pub struct Element {
     /// type
     pub kind: i32,
-    /// transverse momentum [GeV]
+    /// transverse momentum \[GeV\]
     pub pt: f64,
     /// pseudorapidity
     pub eta: f64,
     /// azimuth
     pub phi: f64,
-    /// energy [GeV]
+    /// energy \[GeV\]
     pub energy: f64,
 }
 
@@ -61,9 +61,9 @@ pub struct CmsEvent {
     pub simulated: Vec<Simulated>,
     /// tracking particles to elements: quality
     pub tracking_links: Vec<Link>,
-    /// calorimeter particles to elements: energy [GeV]
+    /// calorimeter particles to elements: energy \[GeV\]
     pub calo_links: Vec<Link>,
-    /// simulated clusters to elements: energy [GeV]
+    /// simulated clusters to elements: energy \[GeV\]
     pub simulated_links: Vec<Link>,
 }
 

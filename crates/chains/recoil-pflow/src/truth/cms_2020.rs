@@ -11,9 +11,9 @@ use crate::data::classes::of_particle_2020;
 pub const TRACKING_WEIGHT: f64 = 99_999.0;
 /// Weight of links to superclusters, which say nothing of energies.
 const SUPERCLUSTER_WEIGHT: f64 = 1.0;
-/// Least energy of a link [GeV].
+/// Least energy of a link \[GeV\].
 const LINK_ENERGY: f64 = 0.01;
-/// Least energy of a particle [GeV].
+/// Least energy of a particle \[GeV\].
 const PARTICLE_ENERGY: f64 = 0.2;
 /// Least weight of a link relative to the strongest one of the element.
 const LINK_SHARE: f64 = 0.05;

@@ -7,7 +7,7 @@ use crate::data::classes;
 
 /// Greatest pseudorapidity of charged particles.
 const CHARGED_ETA: f64 = 2.5;
-/// Least energy of a neutral hadron [GeV].
+/// Least energy of a neutral hadron \[GeV\].
 const NEUTRAL_HADRON_ENERGY: f64 = 9.0;
 
 /// The target of a track: its particle.
@@ -15,7 +15,7 @@ pub fn of_track(particle: &TrueParticle) -> (i32, f64, FourMomentum) {
     (classes::of_particle(particle.pdg, particle.charge), particle.charge, particle.momentum)
 }
 
-/// The target of a tower, from its particles that have no track: class, charge and the sum of the momenta [GeV].
+/// The target of a tower, from its particles that have no track: class, charge and the sum of the momenta \[GeV\].
 ///
 /// The class is the species with the largest sum of energies, in the order neutral hadron, charged hadron, photon,
 /// electron; charged ones beyond the tracker become neutral, neutral hadrons below 9 GeV are given up. Muons count as

@@ -8,7 +8,7 @@ use super::TrueParticle;
 pub struct Thresholds {
     /// least share of the energy that is in hits
     pub energy_share: f64,
-    /// least energy in hits of a charged particle [GeV]
+    /// least energy in hits of a charged particle \[GeV\]
     pub charged_energy_gev: f64,
     /// least weight of a link to a track
     pub track_weight: f64,
@@ -25,7 +25,7 @@ impl Default for Thresholds {
 /// What a particle left, that of its descendants included.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Seen {
-    /// energy in hits [GeV]
+    /// energy in hits \[GeV\]
     pub hit_energy: f64,
     /// weight of the strongest link to a track
     pub track_weight: f64,

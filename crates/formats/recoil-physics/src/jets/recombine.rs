@@ -8,7 +8,7 @@ use crate::momentum::FourMomentum;
 /// A jet and what it is made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Jet {
-    /// sum of the four-momenta of the constituents [GeV]
+    /// sum of the four-momenta of the constituents \[GeV\]
     pub momentum: FourMomentum,
     /// positions of the constituents among the particles, ascending
     pub constituents: Vec<u32>,
@@ -49,7 +49,7 @@ impl Definition {
         Ok(Self { algorithm, radius })
     }
 
-    /// All jets with at least the transverse momentum `min_pt` [GeV], hardest first.
+    /// All jets with at least the transverse momentum `min_pt` \[GeV\], hardest first.
     ///
     /// Depends on the particles and their order alone. Equal distances are settled by the order of the particles.
     /// Particles with a number that is not finite, and particles without any momentum, are in no jet.

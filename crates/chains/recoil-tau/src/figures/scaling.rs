@@ -94,11 +94,11 @@ pub fn ranges(table: &ScalingTable, quantiles: &[(Key, Vec<(String, Quantiles)>)
     let panels = if panels.is_empty() { vec![Panel::new("(value - mean) / width", "")] } else { panels };
     let (columns, lines) = (panels.len().min(2), panels.len().div_ceil(2));
     // wide enough for the longest names and as much again
-    labelled(Figure::grid(columns, panels).size(1300.0 * columns as f64, 1000.0 * lines as f64), "")
+    labelled(Figure::grid(columns, panels).size(1200.0 * columns as f64, 600.0 * lines as f64), "")
 }
 
 /// Names of this many features stand one above the other without touching.
-const ROWS_PER_PANEL: usize = 32;
+const ROWS_PER_PANEL: usize = 17;
 
 fn range_panel(rows: &[(String, [f64; 2], Quantiles, bool)]) -> Panel {
     let bound = |value: f64| value.clamp(-12.0, 12.0);

@@ -7,7 +7,6 @@ pub mod evaluate;
 pub mod import;
 pub mod jets;
 pub mod losses;
-pub mod output;
 pub mod simulate;
 
 use recoil_stage::AnyStage;

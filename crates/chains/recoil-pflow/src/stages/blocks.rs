@@ -12,12 +12,12 @@ use recoil_table::{field, list_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::output::Table;
 use crate::baseline::blocks::{Agreement, ClueRules, Distances, agreement, clue, components, links};
 use crate::baseline::view::{Geometry, View};
 use crate::data::columns::Parts;
 use crate::data::{Event, EventReader, Layout};
 use crate::error::Result;
+use recoil_outputs::Table;
 
 /// How elements are grouped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

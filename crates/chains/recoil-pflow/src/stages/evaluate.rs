@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::jets::{AlgorithmName, JetsConfig};
-use super::output;
 use crate::data::columns::Parts;
 use crate::data::{Event, EventReader, Layout, Particle};
 use crate::error::{PflowError, Result};
@@ -285,7 +284,7 @@ fn write(
         "algorithms": algorithms,
         "targets": best,
     });
-    output::json(run, "metrics.json", &document)?;
+    recoil_outputs::json(run, "metrics.json", &document)?;
     let pages = draw(config, run, all, ceiling)?;
     let table = summary(all, ceiling).internal_error(failing)?;
     let mut overview = Section::new("Summary").table(page_table(&table));
@@ -298,7 +297,7 @@ fn write(
         page = page.section(section);
     }
     let page = page.provenance(run.embedded_provenance());
-    output::text_file(run, "report.html", &page.html())?;
+    recoil_outputs::text(run, "report.html", &page.html())?;
     let columns: Vec<&str> = table.0.iter().map(String::as_str).collect();
     let rows = table.1.into_iter().map(|row| row.into_iter().map(Json::from).collect()).collect();
     Ok(Report::new().value("events", events).table("summary", &columns, rows))
@@ -316,7 +315,7 @@ fn draw(
     let mut jets = Section::new("Jets");
     let save = |section: Section, name: &str, figure: Figure, caption: &str| {
         let section = section.figure(&figure, caption);
-        output::figure(run, name, figure).map(|()| section)
+        recoil_outputs::figure(run, name, figure).map(|()| section)
     };
     let lines: Vec<(&str, Vec<Spread>)> =
         with_ceiling().map(|(name, p)| (name, p.generated_response().in_pt)).collect();

@@ -14,8 +14,8 @@ use recoil_table::{field, list_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::output::Table;
 use crate::particles::{ParticleList, ParticleReader};
+use recoil_outputs::Table;
 
 /// How particles are recombined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

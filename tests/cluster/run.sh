@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A production on Slurm and on HyperQueue while its manager is killed again and again; the tau chain on both.
+# A production on Slurm and on HyperQueue while its manager is killed again and again; the tau chain and the making of data
+# for particle flow on both.
 # usage: run.sh RECOIL PYTHON [--long]
 # PYTHON is one that has the package hyperqueue. --long: 300 steps and 50 kills instead of 60 and 12.
 set -euo pipefail
@@ -10,7 +11,9 @@ size=(--steps 60 --kills 12)
 if [ "${3:-}" = --long ]; then size=(--steps 300 --kills 50); fi
 
 "$RECOIL_PYTHON" "$here/production.py" "$recoil" hyperqueue "${size[@]}" --longest 0.6
-"$RECOIL_PYTHON" "$here/workflow.py" "$recoil" hyperqueue
+for workflow in tau pflow-dataset; do
+  "$RECOIL_PYTHON" "$here/workflow.py" "$recoil" hyperqueue --workflow "$workflow"
+done
 
 if [ "$(id -u)" != 0 ]; then
   echo "SKIPPED: a Slurm can only be started by root" >&2
@@ -24,4 +27,6 @@ slurm=$(mktemp -d -t recoil-slurm-XXXXXX)
 "$here/start-slurm.sh" "$slurm" 9>&-
 trap '"$here/stop-slurm.sh" "$slurm"' EXIT
 SLURM_CONF="$slurm/slurm.conf" "$RECOIL_PYTHON" "$here/production.py" "$recoil" slurm "${size[@]}" 9>&-
-SLURM_CONF="$slurm/slurm.conf" "$RECOIL_PYTHON" "$here/workflow.py" "$recoil" slurm 9>&-
+for workflow in tau pflow-dataset; do
+  SLURM_CONF="$slurm/slurm.conf" "$RECOIL_PYTHON" "$here/workflow.py" "$recoil" slurm --workflow "$workflow" 9>&-
+done

@@ -1,6 +1,6 @@
-"""The shipped production of tau identification on a real cluster, against the same on the local executor.
+"""A shipped production on a real cluster, against the same on the local executor.
 
-usage: workflow.py RECOIL EXECUTOR [--full]
+usage: workflow.py RECOIL EXECUTOR [--workflow tau|pflow-dataset] [--full]
 
 Both run in a directory of the same name, one after the other; all outputs must be the same to the byte. The samples are
 small unless --full is given. Exit code 1 when something differs.
@@ -15,16 +15,20 @@ import sys
 import tempfile
 import time
 
-SHIPPED = pathlib.Path(__file__).parents[2] / "workflows" / "tau.yaml"
-SMALL = {"candidates: 10000": "candidates: 300", "candidates: 2000": "candidates: 150", "n_tau: 64": "n_tau: 30"}
+SHIPPED = pathlib.Path(__file__).parents[2] / "workflows"
+# What is changed unless --full is given.
+SMALL = {
+    "tau": {"candidates: 10000": "candidates: 300", "candidates: 2000": "candidates: 150", "n_tau: 64": "n_tau: 30"},
+    "pflow-dataset": {"events: 500": "events: 40"},
+}
 
 
 def run(recoil, place, text, executor):
     """The outputs by name: everything but records of when and where a task ran."""
     place.mkdir()
-    (place / "tau.yaml").write_text(text)
+    (place / "workflow.yaml").write_text(text)
     begin = time.monotonic()
-    words = [recoil, "production", "run", "tau.yaml", "--executor", executor, "-y", "--no-progress", "--json"]
+    words = [recoil, "production", "run", "workflow.yaml", "--executor", executor, "-y", "--no-progress", "--json"]
     done = subprocess.run(words, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{executor}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -37,15 +41,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("recoil", type=os.path.abspath)
     parser.add_argument("executor")
+    parser.add_argument("--workflow", choices=sorted(SMALL), default="tau")
     parser.add_argument("--full", action="store_true")
     options = parser.parse_args()
-    text = SHIPPED.read_text()
-    for old, new in {} if options.full else SMALL.items():
+    shipped = SHIPPED / f"{options.workflow}.yaml"
+    text = shipped.read_text()
+    for old, new in ({} if options.full else SMALL[options.workflow]).items():
         if old not in text:
-            sys.exit(f"{SHIPPED.name} has no '{old}'")
+            sys.exit(f"{shipped.name} has no '{old}'")
         text = text.replace(old, new)
     base = pathlib.Path(tempfile.mkdtemp(prefix="recoil-workflow-"))
-    place = base / "tau"
+    place = base / options.workflow
     # names of directories are in lists of files
     local = run(options.recoil, place, text, "local")
     shutil.rmtree(place)

@@ -228,6 +228,83 @@ fn wrong_inputs_are_told() {
 }
 
 #[test]
+fn data_to_learn_from() {
+    let folder = Folder::new();
+    let (linked, assigned) = (folder.file("linked.parquet"), folder.file("assigned.parquet"));
+    works(&["pflow", "simulate", "-o", &linked, "--events", "60", "--seed", "101", "--truth", "links"]);
+    let report = works(&["pflow", "assign-truth", "--input", &linked, "-o", &assigned]);
+    assert!(report["values"]["worst_relative_imbalance"].as_f64().unwrap() < 1e-6, "{report}");
+    // further events, whose targets were made at once
+    let more = folder.file("more.parquet");
+    works(&["pflow", "simulate", "-o", &more, "--events", "60", "--seed", "101", "--first-event", "60"]);
+    let out = folder.file("dataset");
+    let both = ["pflow", "split", "--input", &assigned, "--input", &more, "--seed", "7", "-o", &out];
+    let report = works(&[&both[..], &["--shares", "0.5,0.25,0.25"]].concat());
+    let numbers = |name: &str| -> Vec<String> {
+        let text = folder.file(&format!("{name}.csv"));
+        works(&["table", "convert", &format!("{out}/{name}.parquet"), &text, "--columns", "event"]);
+        std::fs::read_to_string(text).unwrap().lines().skip(1).map(str::to_owned).collect()
+    };
+    let samples = ["train", "valid", "test"].map(numbers);
+    let mut all: Vec<&String> = samples.iter().flatten().collect();
+    assert_eq!(report["values"]["train"], samples[0].len());
+    assert!(samples.iter().all(|sample| sample.len() > 10), "{report}");
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 120);
+    // an event stays in its sample when the others are gone
+    let alone = folder.file("alone");
+    works(&["pflow", "split", "--input", &more, "--seed", "7", "--shares", "0.5,0.25,0.25", "-o", &alone]);
+    let text = folder.file("alone.csv");
+    works(&["table", "convert", &format!("{alone}/test.parquet"), &text, "--columns", "event"]);
+    let found: Vec<String> = std::fs::read_to_string(text).unwrap().lines().skip(1).map(str::to_owned).collect();
+    assert!(!found.is_empty() && found.iter().all(|number| samples[2].contains(number)));
+    let text = fails(&["pflow", "split", "--input", &more, "-o", &folder.file("x"), "--shares", "0.9,0.2,0.1"], 2);
+    assert!(text.contains("more than 1"), "{text}");
+    let text = fails(&["pflow", "split", "--input", &linked, "--input", &more, "-o", &folder.file("x")], 3);
+    assert!(text.contains("more.parquet") && text.contains("same columns"), "{text}");
+}
+
+#[test]
+fn a_network_judges_links() {
+    let folder = Folder::new();
+    let (events, more) = (folder.file("events.parquet"), folder.file("more.parquet"));
+    works(&["pflow", "simulate", "-o", &events, "--events", "300", "--seed", "101"]);
+    works(&["pflow", "simulate", "-o", &more, "--events", "60", "--seed", "303"]);
+    let (one, two) = (folder.file("one.safetensors"), folder.file("two.safetensors"));
+    let train = |out: &str, threads: &str| {
+        works(&["pflow", "train-edges", "--input", &events, "-o", out, "--threads", threads, "--epochs", "4"])
+    };
+    let report = train(&one, "1");
+    train(&two, "2");
+    assert!(same(&one, &two));
+    assert!(report["values"]["precision"].as_f64().unwrap() > 0.85, "{report}");
+    assert!(report["values"]["recall"].as_f64().unwrap() > 0.1, "{report}");
+    let run = |words: &[&str]| {
+        let blocks = folder.file("blocks.parquet");
+        works(&[&["pflow", "blocks", "--input", &more, "-o", &blocks, "--overwrite"], words].concat())
+    };
+    let value = |report: &Json, name: &str| report["values"][name].as_f64().unwrap();
+    let components = run(&["--method", "components"]);
+    let edges = run(&["--method", "edges", "--model", &one, "--threshold", "0.5"]);
+    assert!(value(&edges, "precision") > value(&components, "precision"), "{edges} {components}");
+    assert!(value(&edges, "adjusted_rand") > value(&components, "adjusted_rand"), "{edges} {components}");
+
+    let out = folder.file("x.parquet");
+    let text = fails(&["pflow", "blocks", "--input", &more, "--method", "edges", "-o", &out], 2);
+    assert!(text.contains("train-edges"), "{text}");
+    let text = fails(&["pflow", "blocks", "--input", &more, "--method", "edges", "--model", &more, "-o", &out], 3);
+    assert!(text.contains("more.parquet"), "{text}");
+    // a network for another detector
+    if let Ok(real) = std::env::var("RECOIL_REALDATA") {
+        let cms = folder.file("cms.parquet");
+        works(&["pflow", "import", "--input", &format!("{real}/mlpf/pfnano.root"), "-o", &cms, "--max-events", "1"]);
+        let text = fails(&["pflow", "blocks", "--input", &cms, "--method", "edges", "--model", &one, "-o", &out], 3);
+        assert!(text.contains("tracks and clusters") && text.contains("elements of CMS"), "{text}");
+    }
+}
+
+#[test]
 fn a_real_file_from_end_to_end() {
     let Ok(real) = std::env::var("RECOIL_REALDATA") else {
         println!("SKIPPED: set RECOIL_REALDATA to the folder with the real files");
@@ -242,10 +319,24 @@ fn a_real_file_from_end_to_end() {
     let report = works(&["pflow", "assign-truth", "--input", &imported, "-o", &events]);
     assert!(report["values"]["worst_relative_imbalance"].as_f64().unwrap() < 1e-6, "{report}");
     let rules = folder.file("rules.parquet");
-    let words = ["--field", "2", "--subtraction", "done"];
+    let low = ["rules.photon.threshold=0.05", "rules.neutral_hadron.threshold=0.05"];
+    let words = [&["--field", "2", "--subtraction", "done"][..], &low].concat();
     works(&[&["pflow", "baseline", "--input", &events, "-o", &rules], &words[..]].concat());
+    // the rules beside the candidates of the experiment
     let out = folder.file("quality");
-    works(&["pflow", "evaluate", "--input", &events, "--input", &format!("candidates={rules}"), "-o", &out]);
+    let both = ["--candidates", &rules, "--candidates", &imported];
+    works(&[&["pflow", "evaluate", "--input", &events, "-o", &out], &both[..]].concat());
+    let metrics: Json = serde_json::from_str(&std::fs::read_to_string(format!("{out}/metrics.json")).unwrap()).unwrap();
+    for name in ["rules", "imported"] {
+        let found = &metrics["algorithms"][name];
+        assert!(found["accuracy"].as_f64().unwrap() > 0.9, "{name}: {}", found["accuracy"]);
+        let median = found["jets"]["median"].as_f64().unwrap();
+        assert!((median - 1.0).abs() < 0.05, "{name}: {median}");
+    }
+    let page = std::fs::read_to_string(format!("{out}/report.html")).unwrap();
+    assert!(page.contains("jet IQR over median") && page.contains("imported") && page.matches("<svg").count() > 10);
+    let text = fails(&["pflow", "import", "--input", &file, "--elements", "hits", "-o", &folder.file("h.parquet")], 3);
+    assert!(text.contains("CalohitMCTruthLink"), "{text}");
     let jets = folder.file("jets.parquet");
     let report =
         works(&["pflow", "jets", "--input", &rules, "--prefix", "cand_", "-o", &jets, "--algorithm", "ee_genkt"]);

@@ -53,6 +53,9 @@ pub enum PflowError {
     /// A figure that cannot be drawn.
     #[error(transparent)]
     Plot(#[from] recoil_plot::PlotError),
+    /// A network that cannot be read, trained or used.
+    #[error(transparent)]
+    Network(#[from] recoil_nn::NnError),
     /// Numbers that a formula cannot work with.
     #[error(transparent)]
     Physics(#[from] recoil_physics::Error),

@@ -5,6 +5,7 @@ pub mod jets;
 pub mod matching;
 pub mod performance;
 pub mod spread;
+pub mod summary;
 
 pub use confusion::Confusion;
 pub use jets::{JetMeasures, Response};

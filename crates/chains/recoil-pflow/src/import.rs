@@ -1,17 +1,33 @@
 //! Foreign files to tables of events.
 //!
-//! * EDM4hep in ROOT, both namings of podio's relations (`X#n` and `_X_member`);
+//! * EDM4hep in ROOT, both namings of podio's relations (`X#n` and `_X_member`), of fast and of full simulations;
 //! * the flat CMS ntuple with elements, simulated particles and their links;
-//! * NanoAOD with particle-flow candidates.
+//! * NanoAOD with particle-flow candidates;
+//! * Parquet with a matrix of features per event.
 
 pub mod branches;
 pub mod cms;
 pub mod edm4hep;
+pub mod matrices;
 pub mod nanoaod;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::data::columns::Parts;
 use crate::data::{Event, Layout};
 use crate::error::Result;
+
+/// What becomes an element.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Elements {
+    /// Tracks and clusters.
+    #[default]
+    Objects,
+    /// Single hits.
+    Hits,
+}
 
 /// A file that is read event by event.
 pub trait Source: Send {

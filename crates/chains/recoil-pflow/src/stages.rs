@@ -8,6 +8,8 @@ pub mod import;
 pub mod jets;
 pub mod losses;
 pub mod simulate;
+pub mod split;
+pub mod train_edges;
 
 use recoil_stage::AnyStage;
 
@@ -17,6 +19,8 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(simulate::Simulate),
         Box::new(import::Import),
         Box::new(assign_truth::AssignTruth),
+        Box::new(split::Split),
+        Box::new(train_edges::TrainEdges),
         Box::new(blocks::Blocks),
         Box::new(baseline::Baseline),
         Box::new(evaluate::Evaluate),

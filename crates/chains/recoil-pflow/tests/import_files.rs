@@ -1,13 +1,15 @@
 //! Foreign files: real ones where RECOIL_REALDATA names their folder, and a CMS ntuple made here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+use recoil_pflow::baseline::puppi::{PuppiRules, of_candidates};
+use recoil_pflow::baseline::view::Geometry;
 use recoil_pflow::data::columns::Parts;
 use recoil_pflow::data::{Event, EventReader, Layout};
-use recoil_pflow::import::Source;
 use recoil_pflow::import::branches::Branches;
 use recoil_pflow::import::cms::CmsNtuple;
 use recoil_pflow::import::edm4hep::{Collections, Edm4hep};
 use recoil_pflow::import::nanoaod::Nanoaod;
+use recoil_pflow::import::{Elements, Source};
 use recoil_pflow::truth::event::{Rules, assign_event};
 use recoil_pflow::truth::visible::Thresholds;
 use recoil_table::ReadOptions;
@@ -34,7 +36,7 @@ fn edm4hep(path: &str) -> Vec<Event> {
     let address = format!("{path}:events");
     let branches = Branches::of(&address).unwrap();
     assert!(Edm4hep::fits(&branches));
-    all(Edm4hep::open(&address, &branches, &Collections::default()).unwrap())
+    all(Edm4hep::open(&address, &branches, &Collections::default(), Elements::Objects).unwrap())
 }
 
 fn column(path: &str, name: &str) -> Vec<f64> {
@@ -112,9 +114,12 @@ fn older_podio_is_read_too() {
     let address = format!("{path}:events");
     let branches = Branches::of(&address).unwrap();
     let wanted = Collections { field_tesla: 2.0, ..Collections::default() };
-    assert_eq!(all(Edm4hep::open(&address, &branches, &wanted).unwrap()).len(), 100);
+    assert_eq!(all(Edm4hep::open(&address, &branches, &wanted, Elements::Objects).unwrap()).len(), 100);
     // the file does not tell the field
-    let error = Edm4hep::open(&address, &branches, &Collections::default()).map(|_| ()).unwrap_err().to_string();
+    let error = Edm4hep::open(&address, &branches, &Collections::default(), Elements::Objects)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("field_tesla"), "{error}");
 }
 
@@ -124,7 +129,7 @@ fn a_collection_that_is_missing_is_named() {
     let address = format!("{path}:events");
     let branches = Branches::of(&address).unwrap();
     let wanted = Collections { tracks: "SiTracks".into(), ..Collections::default() };
-    let error = Edm4hep::open(&address, &branches, &wanted).map(|_| ()).unwrap_err().to_string();
+    let error = Edm4hep::open(&address, &branches, &wanted, Elements::Objects).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("SiTracks") && error.contains("tracks"), "{error}");
 }
 
@@ -257,4 +262,43 @@ fn numbers_that_are_not_finite_are_refused_in_tables() {
     let mut reader = EventReader::open(path.to_str().unwrap(), Parts::default()).unwrap();
     let error = reader.next_events().map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("events.parquet") && error.contains("elem_energy") && error.contains("row 0"), "{error}");
+}
+
+/// Weights against pile-up of the experiment, against those made here of the same candidates.
+#[test]
+fn puppi_weights_are_close_to_those_of_the_experiment() {
+    let Some(path) = real("pfnano.root") else { return };
+    let address = format!("{path}:Events");
+    let events = all(Nanoaod::open(&address, &Branches::of(&address).unwrap()).unwrap());
+    let (mut same, mut charged) = (0usize, 0usize);
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut sums = [0.0f64; 2];
+    for event in &events {
+        let weights = of_candidates(event, Layout::Cms, &Geometry::default(), &PuppiRules::default());
+        for ((candidate, weight), expected) in event.candidates.iter().zip(&weights).zip(&event.puppi) {
+            sums[0] += f64::from(candidate.pt * weight);
+            sums[1] += f64::from(candidate.pt * expected);
+            if candidate.charge != 0.0 {
+                charged += 1;
+                same += usize::from((weight - expected).abs() < 0.5);
+            } else if candidate.eta.abs() < 2.5 {
+                ours.push(f64::from(*weight));
+                theirs.push(f64::from(*expected));
+            }
+        }
+    }
+    let mean = |list: &[f64]| list.iter().sum::<f64>() / list.len() as f64;
+    let (a, b) = (mean(&ours), mean(&theirs));
+    let covariance = |x: &[f64], y: &[f64]| {
+        let (mx, my) = (mean(x), mean(y));
+        x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum::<f64>() / x.len() as f64
+    };
+    let correlation = covariance(&ours, &theirs) / (covariance(&ours, &ours) * covariance(&theirs, &theirs)).sqrt();
+    let share = same as f64 / charged as f64;
+    println!(
+        "charged: {share:.4} of {charged} agree; central neutral: means {a:.3} {b:.3}, correlation {correlation:.3}"
+    );
+    println!("sum of weighted pt: {:.1} for {:.1} GeV", sums[0], sums[1]);
+    assert!(share > 0.9, "{share}");
+    assert!(correlation > 0.5, "{correlation}");
 }

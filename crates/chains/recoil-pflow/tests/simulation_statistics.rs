@@ -6,6 +6,8 @@ use recoil_pflow::data::columns::Parts;
 use recoil_pflow::data::{Event, EventReader, Layout};
 use recoil_pflow::simulate::simulate;
 use recoil_pflow::stages::simulate::Preset;
+use recoil_pflow::truth::event::{Rules, assign_event};
+use recoil_pflow::truth::visible::Thresholds;
 use recoil_stage::Seed;
 
 fn made(preset: Preset, events: u64) -> Vec<Event> {
@@ -81,19 +83,38 @@ fn rules_do_as_well_on_it_as_on_the_reference() {
 
 #[test]
 fn larger_events_have_the_size_of_their_name() {
-    for (preset, low, high) in [
-        (Preset::E256, 200.0, 330.0),
-        (Preset::E1024, 850.0, 1250.0),
-        (Preset::E4096, 3300.0, 4900.0),
-        (Preset::E8000, 6000.0, 9000.0),
+    for (preset, expected, events) in [
+        (Preset::E256, 256.0, 200),
+        (Preset::E1024, 1024.0, 60),
+        (Preset::E4096, 4096.0, 16),
+        (Preset::E8000, 8000.0, 10),
     ] {
-        let events = made(preset, 3);
-        let elements = mean(&events, &|event| event.elements(Layout::Clic) as f64);
+        let elements = mean(&made(preset, events), &|event| event.elements(Layout::Clic) as f64);
         println!("{preset:?}: {elements}");
-        assert!((low..high).contains(&elements), "{preset:?}: {elements}");
+        assert!((elements / expected - 1.0).abs() < 0.04, "{preset:?}: {elements}");
     }
     let pileup = mean(&made(Preset::Pu40, 5), &|event| {
         event.targets.iter().map(|target| f64::from(target.pileup)).sum::<f64>() / event.targets.len() as f64
     });
     assert!((0.3..0.95).contains(&pileup), "{pileup}");
+}
+
+#[test]
+fn links_give_the_targets_of_the_simulation() {
+    let (mut elements, mut different) = (0, 0);
+    for mut event in made(Preset::Small, 200) {
+        let targets = event.targets.clone();
+        let assignment =
+            assign_event("simulated", &mut event, Layout::Clic, Rules::Auto, &Thresholds::default()).unwrap();
+        assert!(assignment.is_balanced());
+        let near = |a: f32, b: f32| (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+        for (found, expected) in event.targets.iter().zip(&targets) {
+            let (a, b) = (found.particle, expected.particle);
+            let same =
+                a.pdg == b.pdg && near(a.pt, b.pt) && near(a.energy, b.energy) && found.number == expected.number;
+            elements += 1;
+            different += usize::from(!same);
+        }
+    }
+    assert!(different * 10_000 <= elements, "{different} of {elements} targets differ");
 }

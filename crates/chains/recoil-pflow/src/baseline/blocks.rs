@@ -4,12 +4,22 @@
 //! each calorimeter, joined through tracks that are points of both.
 
 use recoil_physics::clue::{Clue, Metric, Norm, Points};
+use recoil_stage::Problem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
 use super::view::{Cluster, View};
 use crate::error::Result;
+
+/// Where two elements meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calorimeter {
+    /// Electromagnetic calorimeter.
+    Electromagnetic,
+    /// Hadronic calorimeter.
+    Hadronic,
+}
 
 /// A pair of elements that may share a particle.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +28,8 @@ pub struct ElementLink {
     pub first: u32,
     /// place of the second
     pub second: u32,
+    /// calorimeter of the second
+    pub calorimeter: Calorimeter,
     /// distance in pseudorapidity and azimuth, at the calorimeter where they meet
     pub distance: f64,
 }
@@ -37,6 +49,16 @@ pub struct Distances {
 impl Default for Distances {
     fn default() -> Self {
         Self { track_ecal: 0.04, track_hcal: 0.1, ecal_hcal: 0.06 }
+    }
+}
+
+impl Distances {
+    /// What is wrong with them.
+    pub fn problems(&self) -> Vec<Problem> {
+        let Self { track_ecal, track_hcal, ecal_hcal } = *self;
+        let distances = [("track_ecal", track_ecal), ("track_hcal", track_hcal), ("ecal_hcal", ecal_hcal)];
+        let wrong = distances.into_iter().filter(|(_, distance)| !(*distance >= 0.0 && *distance < 3.0));
+        wrong.map(|(name, _)| Problem::new(format!("distances.{name}"), "must be between 0 and 3")).collect()
     }
 }
 
@@ -67,22 +89,28 @@ pub fn links(view: &View, distances: &Distances) -> Vec<ElementLink> {
     let grid = |clusters: &[Cluster], reach: f64| {
         Grid::new(&clusters.iter().map(|cluster| (cluster.eta, cluster.phi)).collect::<Vec<_>>(), reach)
     };
-    let ecal = grid(&view.ecal, distances.track_ecal);
-    let hcal = grid(&view.hcal, distances.track_hcal.max(distances.ecal_hcal));
-    let mut link = |from: usize, at: Option<(f64, f64)>, grid: &Grid, clusters: &[Cluster], distance: f64| {
+    let near_ecal = grid(&view.ecal, distances.track_ecal);
+    let near_hcal = grid(&view.hcal, distances.track_hcal.max(distances.ecal_hcal));
+    let ecal = (Calorimeter::Electromagnetic, &near_ecal, &view.ecal);
+    let hcal = (Calorimeter::Hadronic, &near_hcal, &view.hcal);
+    let mut link = |from: usize,
+                    at: Option<(f64, f64)>,
+                    (calorimeter, grid, clusters): (Calorimeter, &Grid, &Vec<Cluster>),
+                    distance: f64| {
         let Some((eta, phi)) = at else { return };
         grid.within(eta, phi, distance, |place, apart| {
             if let Some(cluster) = clusters.get(place as usize) {
-                links.push(ElementLink { first: from as u32, second: cluster.element as u32, distance: apart });
+                let (first, second) = (from as u32, cluster.element as u32);
+                links.push(ElementLink { first, second, calorimeter, distance: apart });
             }
         });
     };
     for track in &view.tracks {
-        link(track.element, track.at_ecal, &ecal, &view.ecal, distances.track_ecal);
-        link(track.element, track.at_hcal, &hcal, &view.hcal, distances.track_hcal);
+        link(track.element, track.at_ecal, ecal, distances.track_ecal);
+        link(track.element, track.at_hcal, hcal, distances.track_hcal);
     }
     for cluster in &view.ecal {
-        link(cluster.element, Some((cluster.eta, cluster.phi)), &hcal, &view.hcal, distances.ecal_hcal);
+        link(cluster.element, Some((cluster.eta, cluster.phi)), hcal, distances.ecal_hcal);
     }
     links.sort_by_key(|link| (link.first, link.second));
     links
@@ -249,7 +277,7 @@ mod tests {
     use super::*;
 
     fn link(first: u32, second: u32) -> ElementLink {
-        ElementLink { first, second, distance: 0.0 }
+        ElementLink { first, second, calorimeter: Calorimeter::Hadronic, distance: 0.0 }
     }
 
     #[test]

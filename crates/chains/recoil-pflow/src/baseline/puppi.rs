@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::grid::Grid;
+use super::view::{Geometry, View};
+use crate::data::{Event, Layout};
 
 /// Parameters of the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +75,33 @@ pub fn weights(particles: &[Judged], rules: &PuppiRules) -> Vec<f64> {
         if weight < rules.min_weight || weight * particle.pt < rules.min_neutral_pt { 0.0 } else { weight }
     };
     particles.iter().zip(&alphas).map(weight).collect()
+}
+
+/// Weights of the candidates of an event; 0 where there is none. Charged ones are of the collision by the distance of their
+/// track along the beam.
+pub fn of_candidates(event: &Event, layout: Layout, geometry: &Geometry, rules: &PuppiRules) -> Vec<f32> {
+    let view = View::of(event, layout, geometry);
+    let mut z0 = vec![None; event.candidates.len()];
+    for track in &view.tracks {
+        if let Some(slot) = z0.get_mut(track.element) {
+            *slot = Some(track.z0);
+        }
+    }
+    let (mut places, mut judged) = (Vec::new(), Vec::new());
+    for (place, (candidate, z0)) in event.candidates.iter().zip(z0).enumerate() {
+        if candidate.is_present() {
+            let vertex = z0.map(|z0: f64| z0.abs() < rules.max_z0);
+            places.push(place);
+            judged.push(Judged { pt: candidate.pt.into(), eta: candidate.eta.into(), phi: candidate.phi(), vertex });
+        }
+    }
+    let mut result = vec![0.0; event.candidates.len()];
+    for (place, weight) in places.into_iter().zip(weights(&judged, rules)) {
+        if let Some(slot) = result.get_mut(place) {
+            *slot = weight as f32;
+        }
+    }
+    result
 }
 
 fn alphas(particles: &[Judged], rules: &PuppiRules) -> Vec<Option<f64>> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::kinematics::turn;
-use crate::data::layout::{clic, cms};
+use crate::data::layout::{clic, cms, delphes, hits};
 use crate::data::{Event, Layout};
 
 /// The solenoid and the places where tracks meet calorimeters.
@@ -82,8 +82,8 @@ pub struct View {
 }
 
 impl View {
-    /// Sorts the elements. A cluster with energy in both calorimeters belongs where it has more. Superclusters and outer
-    /// hadronic clusters of CMS repeat the energy of others and are left out.
+    /// Sorts the elements. A cluster or tower with energy in both calorimeters belongs where it has more. Superclusters and
+    /// outer hadronic clusters of CMS repeat the energy of others and are left out, as are hits of trackers.
     pub fn of(event: &Event, layout: Layout, geometry: &Geometry) -> Self {
         let mut view = Self::default();
         for (element, row) in event.rows(layout).enumerate() {
@@ -125,6 +125,22 @@ impl View {
                 (Layout::Cms, 5) => view.hcal.push(Cluster { class: 130, ..cluster }),
                 (Layout::Cms, 8) => view.forward.push(Cluster { class: 2, ..cluster }),
                 (Layout::Cms, 9) => view.forward.push(Cluster { class: 1, ..cluster }),
+                (Layout::Delphes, delphes::TRACK) => {
+                    let (sine, cosine) = (row.at(delphes::HAD_OR_SIN_PHI), row.at(delphes::COS_PHI));
+                    let at = Some((row.at(delphes::EM_OR_ETA), sine.atan2(cosine)));
+                    view.tracks.push(Track { charge: row.at(delphes::CHARGE), at_ecal: at, at_hcal: at, ..track });
+                }
+                (Layout::Delphes, delphes::TOWER) => {
+                    if row.at(delphes::EM_OR_ETA) >= row.at(delphes::HAD_OR_SIN_PHI) {
+                        view.ecal.push(Cluster { class: 22, ..cluster });
+                    } else {
+                        view.hcal.push(Cluster { class: 130, ..cluster });
+                    }
+                }
+                (Layout::Hits, hits::CALORIMETER) => match row.at(hits::DETECTOR) as i32 {
+                    0 => view.ecal.push(Cluster { class: 22, ..cluster }),
+                    _ => view.hcal.push(Cluster { class: 130, ..cluster }),
+                },
                 _ => {}
             }
         }

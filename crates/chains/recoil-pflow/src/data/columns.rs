@@ -108,6 +108,7 @@ pub const SIMULATED: &[ParticleColumn<Simulated>] = columns! {
     "mother", "", "place of the mother, -1 for none", whole mother;
     "tracking", "", "place among the tracking particles, -1 for none", whole tracking;
     "calo", "", "place among the calorimeter particles, -1 for none", whole calo;
+    "hit_energy", "GeV", "energy in all hits of calorimeters, clustered or not; -1 where only links tell", real hit_energy;
 };
 
 /// Columns of links between simulated particles and elements, behind `link_`.

@@ -106,7 +106,7 @@ impl Generated {
 }
 
 /// A particle of the detector simulation, before it is given to elements.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Simulated {
     /// 0 a particle of a decay tree, 1 a CMS tracking particle, 2 calorimeter particle, 3 simulated cluster
     pub kind: i32,
@@ -134,6 +134,30 @@ pub struct Simulated {
     pub tracking: i32,
     /// place among the calorimeter particles, -1 for none
     pub calo: i32,
+    /// energy in all hits of calorimeters, clustered or not \[GeV\]; -1 where only links tell
+    pub hit_energy: f32,
+}
+
+impl Default for Simulated {
+    /// A particle without relatives and without a known energy in hits.
+    fn default() -> Self {
+        Self {
+            kind: 0,
+            pdg: 0,
+            charge: 0.0,
+            px: 0.0,
+            py: 0.0,
+            pz: 0.0,
+            energy: 0.0,
+            generator_status: 0,
+            simulator_status: 0,
+            pileup: 0.0,
+            mother: -1,
+            tracking: -1,
+            calo: -1,
+            hit_energy: -1.0,
+        }
+    }
 }
 
 /// That a simulated particle left something in an element.

@@ -77,6 +77,32 @@ pub mod cms {
     pub const VZ: usize = 34;
 }
 
+/// Indices of features in [`Layout::Hits`] beyond the common ones.
+pub mod hits {
+    /// Type of a hit of a tracker.
+    pub const TRACKER: i32 = 1;
+    /// Type of a hit of a calorimeter or a muon chamber.
+    pub const CALORIMETER: i32 = 2;
+    /// Detector: 0 electromagnetic, 1 hadronic calorimeter, 2 other, 3 tracker.
+    pub const DETECTOR: usize = 10;
+}
+
+/// Indices of features in [`Layout::Delphes`] beyond the common ones; towers and tracks share them.
+pub mod delphes {
+    /// Type of a tower.
+    pub const TOWER: i32 = 1;
+    /// Type of a track.
+    pub const TRACK: i32 = 2;
+    /// Of a tower: energy in the electromagnetic calorimeter. Of a track: pseudorapidity where it leaves the tracker.
+    pub const EM_OR_ETA: usize = 6;
+    /// Of a tower: energy in the hadronic calorimeter. Of a track: sine of the azimuth where it leaves the tracker.
+    pub const HAD_OR_SIN_PHI: usize = 7;
+    /// Of a track: cosine of that azimuth.
+    pub const COS_PHI: usize = 8;
+    /// Of a track: charge.
+    pub const CHARGE: usize = 9;
+}
+
 /// Which features elements have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -84,24 +110,40 @@ pub enum Layout {
     Clic,
     /// Elements of CMS: 55 features.
     Cms,
+    /// Single hits of e+e- detectors: 12 features.
+    Hits,
+    /// Towers and tracks of Delphes: 12 features.
+    Delphes,
 }
 
 impl Layout {
     /// All layouts.
-    pub const ALL: [Self; 2] = [Self::Clic, Self::Cms];
+    pub const ALL: [Self; 4] = [Self::Clic, Self::Cms, Self::Hits, Self::Delphes];
+
+    /// Name, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clic => "tracks and clusters",
+            Self::Cms => "elements of CMS",
+            Self::Hits => "hits",
+            Self::Delphes => "towers and tracks of Delphes",
+        }
+    }
 
     /// The features in the order of networks.
     pub fn features(self) -> &'static [Feature] {
         match self {
             Self::Clic => CLIC,
             Self::Cms => CMS,
+            Self::Hits => HITS,
+            Self::Delphes => DELPHES,
         }
     }
 
     /// The classes of particles, in the order of their index.
     pub fn classes(self) -> &'static [i32] {
         match self {
-            Self::Clic => super::classes::CLIC,
+            Self::Clic | Self::Hits | Self::Delphes => super::classes::CLIC,
             Self::Cms => super::classes::CMS,
         }
     }
@@ -109,7 +151,7 @@ impl Layout {
     /// Types of elements, padding left out.
     pub fn types(self) -> &'static [i32] {
         match self {
-            Self::Clic => &[1, 2],
+            Self::Clic | Self::Hits | Self::Delphes => &[1, 2],
             Self::Cms => &[1, 4, 5, 6, 8, 9, 10, 11],
         }
     }
@@ -119,6 +161,8 @@ impl Layout {
         match self {
             Self::Clic => kind == clic::TRACK,
             Self::Cms => cms::TRACKS.contains(&kind),
+            Self::Hits => false,
+            Self::Delphes => kind == delphes::TRACK,
         }
     }
 }
@@ -153,6 +197,44 @@ const CLIC: &[Feature] = &[
     Feature::new("z0_or_sigma_x", "mm", "track: longitudinal impact parameter; cluster: spread in x"),
     Feature::new("time_or_sigma_y", "ns or mm", "track: time; cluster: spread in y"),
     Feature::new("sigma_z", "mm", "cluster: spread in z"),
+];
+
+const HITS: &[Feature] = &[
+    Feature::new("type", "", "1 hit of a tracker, 2 hit of a calorimeter or a muon chamber; 0 padding"),
+    Feature::new("pt", "GeV", "transverse energy, as seen from the origin"),
+    Feature::new("eta", "", "pseudorapidity"),
+    Feature::new("sin_phi", "", "sine of the azimuth"),
+    Feature::new("cos_phi", "", "cosine of the azimuth"),
+    Feature::new("energy", "GeV", "energy"),
+    Feature::new("hit_x", "mm", "position, x"),
+    Feature::new("hit_y", "mm", "position, y"),
+    Feature::new("hit_z", "mm", "position, z"),
+    Feature::new("hit_time", "ns", "time"),
+    Feature::new("detector", "", "0 electromagnetic calorimeter, 1 hadronic calorimeter, 2 other, 3 tracker"),
+    Feature::new("hit_type", "", "type of the hit in its file"),
+];
+
+const DELPHES: &[Feature] = &[
+    Feature::new("type", "", "1 tower, 2 track; 0 padding"),
+    Feature::new("pt", "GeV", "transverse energy of a tower, transverse momentum of a track"),
+    Feature::new("eta", "", "pseudorapidity"),
+    Feature::new("sin_phi", "", "sine of the azimuth"),
+    Feature::new("cos_phi", "", "cosine of the azimuth"),
+    Feature::new("energy", "GeV", "energy of a tower, momentum of a track"),
+    Feature::new(
+        "em_or_eta_outer",
+        "GeV or 1",
+        "tower: energy in the electromagnetic calorimeter; track: pseudorapidity at the end of the tracker",
+    ),
+    Feature::new(
+        "had_or_sin_phi_outer",
+        "GeV or 1",
+        "tower: energy in the hadronic calorimeter; track: sine of the azimuth at the end of the tracker",
+    ),
+    Feature::new("cos_phi_outer", "", "track: cosine of the azimuth at the end of the tracker"),
+    Feature::new("charge", "e", "track: charge"),
+    Feature::new("is_gen_muon", "", "track: 1 if a generated muon left it"),
+    Feature::new("is_gen_electron", "", "track: 1 if a generated electron left it"),
 ];
 
 const CMS: &[Feature] = &[
@@ -231,7 +313,6 @@ mod tests {
             all.dedup();
             assert_eq!(all.len(), layout.features().len());
         }
-        assert_eq!(Layout::Clic.features().len(), 17);
-        assert_eq!(Layout::Cms.features().len(), 55);
+        assert_eq!(Layout::ALL.map(|layout| layout.features().len()), [17, 55, 12, 12]);
     }
 }

@@ -172,9 +172,9 @@ impl CmsNtuple {
                     generator_status: 1,
                     simulator_status: 0,
                     pileup: f32::from(u8::from(at(&other, 0.0) != 0.0)),
-                    mother: -1,
                     tracking: at(&tracking, -1.0) as i32,
                     calo: at(&calo, -1.0) as i32,
+                    ..Simulated::default()
                 });
             }
             let ends = (get("to_element.first")?, get("to_element.second")?);

@@ -6,7 +6,7 @@ use super::calorimeter::{Cluster, Deposit};
 use super::collision::{Collisions, Flying};
 use super::detector::{ECAL, FIELD, HCAL, INNERMOST, Track, shower, track};
 use crate::data::kinematics::transverse_energy_at_eta;
-use crate::data::{Event, Generated};
+use crate::data::{Event, Generated, Simulated, SimulationLink};
 use crate::truth::assignment::{Assignment, Links, Objects, assign};
 use crate::truth::visible::{Seen, Thresholds, is_visible};
 use crate::truth::{Link, TrueParticle, targets};
@@ -37,24 +37,33 @@ pub fn simulate(collisions: &Collisions, seed: Seed, number: u64) -> (Event, Ass
             features.extend(cluster_features(cluster, *is_ecal, other));
         }
     }
-    let (particles, assignment, objects) = truth(&flying, &tracks, &clusters, &muons, [&ecal, &hcal]);
-    let event = Event {
+    let seen = seen(flying.len(), &tracks, &muons, [&ecal, &hcal]);
+    let (to_track, to_cluster) = links(&tracks, &clusters);
+    let simulated = flying.iter().zip(&seen).map(|(flying, seen)| simulated(&flying.particle, seen.hit_energy));
+    let link = |first: usize| {
+        move |link: &Link| SimulationLink {
+            particle: link.particle as i32,
+            element: (first + link.object as usize) as i32,
+            weight: link.weight as f32,
+        }
+    };
+    let all_links = to_track.iter().map(link(0)).chain(to_cluster.iter().map(link(tracks.len())));
+    let objects = Objects { tracks: tracks.len(), clusters: clusters.iter().map(|c| c.0.len()).sum(), hits: 0 };
+    let mut event = Event {
         number: number as i64,
         features,
-        targets: targets(&particles, &assignment, objects),
         generated: flying.iter().map(|f| generated(&f.particle)).collect(),
+        simulated: simulated.collect(),
+        links: all_links.collect(),
         ..Event::default()
     };
+    let (particles, assignment) = truth(&flying, &seen, to_track, to_cluster, objects);
+    event.targets = targets(&particles, &assignment, objects);
     (event, assignment)
 }
 
-fn truth(
-    flying: &[Flying],
-    tracks: &[Track],
-    clusters: &[(Vec<Cluster>, bool); 2],
-    muons: &[(u32, f64)],
-    deposits: [&[Deposit]; 2],
-) -> (Vec<TrueParticle>, Assignment, Objects) {
+/// Which particles left how much in tracks and in clusters.
+fn links(tracks: &[Track], clusters: &[(Vec<Cluster>, bool); 2]) -> (Vec<Link>, Vec<Link>) {
     let to_track: Vec<Link> =
         tracks.iter().enumerate().map(|(index, track)| Link::new(track.particle as usize, index, 1.0)).collect();
     let mut to_cluster: Vec<Link> = Vec::new();
@@ -62,7 +71,12 @@ fn truth(
         to_cluster
             .extend(cluster.shares.iter().map(|(particle, energy)| Link::new(*particle as usize, index, *energy)));
     }
-    let mut seen = vec![Seen::default(); flying.len()];
+    (to_track, to_cluster)
+}
+
+/// What each of `count` particles left.
+fn seen(count: usize, tracks: &[Track], muons: &[(u32, f64)], deposits: [&[Deposit]; 2]) -> Vec<Seen> {
+    let mut seen = vec![Seen::default(); count];
     let energies = deposits.into_iter().flatten().map(|deposit| (deposit.particle, deposit.energy));
     for (particle, energy) in energies.chain(muons.iter().copied()) {
         if let Some(seen) = seen.get_mut(particle as usize) {
@@ -74,12 +88,22 @@ fn truth(
             seen.track_weight = 1.0;
         }
     }
-    // what nobody could see takes no part
+    seen
+}
+
+/// The visible particles and what became of them: what nobody could see takes no part.
+fn truth(
+    flying: &[Flying],
+    seen: &[Seen],
+    to_track: Vec<Link>,
+    to_cluster: Vec<Link>,
+    objects: Objects,
+) -> (Vec<TrueParticle>, Assignment) {
     let thresholds = Thresholds::default();
     let mut place = vec![None; flying.len()];
     let mut particles = Vec::new();
     for ((slot, flying), seen) in place.iter_mut().zip(flying).zip(seen) {
-        if is_visible(&flying.particle, seen, &thresholds) {
+        if is_visible(&flying.particle, *seen, &thresholds) {
             *slot = Some(particles.len() as u32);
             particles.push(flying.particle);
         }
@@ -92,10 +116,8 @@ fn truth(
         renumbered.collect()
     };
     let (to_track, to_cluster) = (visible(to_track), visible(to_cluster));
-    let objects =
-        Objects { tracks: tracks.len(), clusters: clusters.iter().map(|(list, _)| list.len()).sum(), hits: 0 };
     let assignment = assign(&particles, Links { to_track: &to_track, to_cluster: &to_cluster, to_hit: &[] }, objects);
-    (particles, assignment, objects)
+    (particles, assignment)
 }
 
 /// Energy in the muon chambers of each hadronic cluster: that of muons which left most of theirs in it.
@@ -159,6 +181,23 @@ fn cluster_features(cluster: &Cluster, is_ecal: bool, other: f64) -> [f32; 17] {
         radius * cluster.sigma_eta,
     ];
     values.map(|value| value as f32)
+}
+
+fn simulated(particle: &TrueParticle, hit_energy: f64) -> Simulated {
+    let p = &particle.momentum;
+    Simulated {
+        pdg: particle.pdg,
+        charge: particle.charge as f32,
+        px: p.px as f32,
+        py: p.py as f32,
+        pz: p.pz as f32,
+        energy: p.energy as f32,
+        generator_status: particle.generator_status,
+        simulator_status: particle.simulator_status,
+        pileup: particle.pileup as f32,
+        hit_energy: hit_energy as f32,
+        ..Simulated::default()
+    }
 }
 
 fn generated(particle: &TrueParticle) -> Generated {

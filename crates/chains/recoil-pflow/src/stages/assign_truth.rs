@@ -134,8 +134,9 @@ impl Rules {
     /// The rules that are meant for this layout.
     pub fn of(self, layout: Layout) -> Self {
         match (self, layout) {
-            (Self::Auto, Layout::Clic) => Self::Edm4hep,
+            (Self::Auto, Layout::Clic | Layout::Hits) => Self::Edm4hep,
             (Self::Auto, Layout::Cms) => Self::Cms,
+            (Self::Auto, Layout::Delphes) => Self::Delphes,
             (rules, _) => rules,
         }
     }

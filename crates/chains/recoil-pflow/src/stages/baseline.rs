@@ -7,10 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::flow::{FlowRules, NeutralRules, reconstruct};
-use crate::baseline::puppi::{Judged, PuppiRules, weights};
-use crate::baseline::view::View;
+use crate::baseline::puppi::{PuppiRules, of_candidates};
 use crate::data::columns::Parts;
-use crate::data::{Event, EventReader, EventWriter, Layout, classes};
+use crate::data::{EventReader, EventWriter, classes};
 
 /// Keys of `pflow baseline`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -86,7 +85,7 @@ impl Stage for Baseline {
             events.par_iter_mut().for_each(|event| {
                 event.candidates = reconstruct(event, layout, &config.rules);
                 if config.puppi {
-                    event.puppi = puppi_weights(event, layout, config);
+                    event.puppi = of_candidates(event, layout, &config.rules.geometry, &config.puppi_rules);
                 }
             });
             for candidate in events.iter().flat_map(|event| &event.candidates) {
@@ -103,30 +102,4 @@ impl Stage for Baseline {
         });
         Ok(Report::new().value("events", total).table("candidates", &["class", "candidates"], rows.collect()))
     }
-}
-
-/// Weights of the candidates; 0 where there is none.
-fn puppi_weights(event: &Event, layout: Layout, config: &BaselineConfig) -> Vec<f32> {
-    let view = View::of(event, layout, &config.rules.geometry);
-    let mut z0 = vec![None; event.candidates.len()];
-    for track in &view.tracks {
-        if let Some(slot) = z0.get_mut(track.element) {
-            *slot = Some(track.z0);
-        }
-    }
-    let (mut places, mut judged) = (Vec::new(), Vec::new());
-    for (place, (candidate, z0)) in event.candidates.iter().zip(z0).enumerate() {
-        if candidate.is_present() {
-            let vertex = z0.map(|z0: f64| z0.abs() < config.puppi_rules.max_z0);
-            places.push(place);
-            judged.push(Judged { pt: candidate.pt.into(), eta: candidate.eta.into(), phi: candidate.phi(), vertex });
-        }
-    }
-    let mut result = vec![0.0; event.candidates.len()];
-    for (place, weight) in places.into_iter().zip(weights(&judged, &config.puppi_rules)) {
-        if let Some(slot) = result.get_mut(place) {
-            *slot = weight as f32;
-        }
-    }
-    result
 }

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::blocks::{Agreement, ClueRules, Distances, agreement, clue, components, links};
+use crate::baseline::edges::EdgeClassifier;
 use crate::baseline::view::{Geometry, View};
 use crate::data::columns::Parts;
 use crate::data::{Event, EventReader, Layout};
@@ -28,14 +29,18 @@ pub enum Method {
     Components,
     /// CLUE in each calorimeter, joined through tracks.
     Clue,
+    /// Connected components of the links that a trained network believes in.
+    Edges,
 }
 
 /// Keys of `pflow blocks`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BlocksConfig {
-    /// `components` or `clue`.
+    /// `components`, `clue`, or `edges`.
     pub method: Method,
+    /// Least probability of a link for `edges`.
+    pub threshold: f32,
     /// Distances of links.
     pub distances: Distances,
     /// Parameters of CLUE.
@@ -44,13 +49,24 @@ pub struct BlocksConfig {
     pub geometry: Geometry,
 }
 
+impl Default for BlocksConfig {
+    fn default() -> Self {
+        Self {
+            method: Method::Components,
+            threshold: 0.9,
+            distances: Distances::default(),
+            clue: ClueRules::default(),
+            geometry: Geometry::default(),
+        }
+    }
+}
+
 impl Config for BlocksConfig {
     fn check(&self) -> Vec<Problem> {
-        let Distances { track_ecal, track_hcal, ecal_hcal } = self.distances;
-        let distances = [("track_ecal", track_ecal), ("track_hcal", track_hcal), ("ecal_hcal", ecal_hcal)];
-        let wrong = distances.into_iter().filter(|(_, distance)| !(*distance >= 0.0 && *distance < 3.0));
-        let mut found: Vec<Problem> =
-            wrong.map(|(name, _)| Problem::new(format!("distances.{name}"), "must be between 0 and 3")).collect();
+        let mut found = self.distances.problems();
+        if !(0.0..=1.0).contains(&self.threshold) {
+            found.push(Problem::new("threshold", "must be between 0 and 1"));
+        }
         if !(self.clue.delta > 0.0 && self.clue.delta < 3.0) {
             found.push(Problem::new("clue.delta", "must be positive and below 3"));
         }
@@ -65,6 +81,7 @@ impl Config for BlocksConfig {
 pub struct Blocks;
 
 const EVENTS: InputRole = InputRole::required("events", "events with elements", super::EVENTS);
+const MODEL: InputRole = InputRole::optional("model", "the network of `pflow train-edges`", &["safetensors"]);
 
 impl Stage for Blocks {
     type Config = BlocksConfig;
@@ -74,12 +91,14 @@ impl Stage for Blocks {
             name: "pflow blocks",
             about: "Group elements into blocks that share particles",
             long: "Finds pairs of elements that are near each other where they meet, and groups elements: connected components \
-                   of all pairs, or CLUE in each calorimeter, joined through tracks. Writes the block of each element, and \
-                   compares with the truth where the table has it.",
-            inputs: &[EVENTS],
+                   of all pairs, or of those that a network of `recoil pflow train-edges` believes in, or CLUE in each \
+                   calorimeter, joined through tracks. Writes the block of each element, and compares with the truth where the \
+                   table has it.",
+            inputs: &[EVENTS, MODEL],
             output: OutputKind::File { doc: "the number of the block of each element", formats: super::EVENTS },
             flags: &[
                 Flag { name: "method", key: "method", list: false },
+                Flag { name: "threshold", key: "threshold", list: false },
                 Flag { name: "rho", key: "clue.rho", list: false },
                 Flag { name: "delta", key: "clue.delta", list: false },
             ],
@@ -92,6 +111,16 @@ impl Stage for Blocks {
         let mut reader = EventReader::open(&input, wanted).input_error("cannot read the events")?;
         let layout = reader.layout();
         let has_truth = reader.parts().targets;
+        let model = match (config.method, run.inputs().optional(MODEL.role)) {
+            (Method::Edges, Some(file)) => {
+                Some(EdgeClassifier::read(&file.path, layout).input_error("cannot use the network")?)
+            }
+            (Method::Edges, None) => {
+                let message = "`edges` needs a network: give --input model=FILE (`recoil pflow train-edges` makes one)";
+                return Err(StageError::usage(message));
+            }
+            _ => None,
+        };
         let doc = "number of the block that the element is in";
         let fields = [
             field("event", DataType::Int64, "", "number of the event"),
@@ -104,7 +133,7 @@ impl Stage for Blocks {
             run.check()?;
             let grouped: Vec<(Vec<i32>, Agreement)> = events
                 .par_iter()
-                .map(|event| group(event, layout, config))
+                .map(|event| group(event, layout, config, model.as_ref()))
                 .collect::<Result<_>>()
                 .map_err(|error| StageError::usage(error.to_string()))?;
             let numbers = Int64Array::from_iter_values(events.iter().map(|event| event.number));
@@ -124,13 +153,23 @@ impl Stage for Blocks {
     }
 }
 
-fn group(event: &Event, layout: Layout, config: &BlocksConfig) -> Result<(Vec<i32>, Agreement)> {
+fn group(
+    event: &Event,
+    layout: Layout,
+    config: &BlocksConfig,
+    model: Option<&EdgeClassifier>,
+) -> Result<(Vec<i32>, Agreement)> {
     let view = View::of(event, layout, &config.geometry);
     let links = links(&view, &config.distances);
     let count = event.elements(layout);
-    let blocks = match config.method {
-        Method::Components => components(count, &links),
-        Method::Clue => clue(count, &view, &config.clue)?,
+    let blocks = match (config.method, model) {
+        (Method::Clue, _) => clue(count, &view, &config.clue)?,
+        (Method::Edges, Some(model)) => {
+            let found = model.probabilities(event, layout, &links)?;
+            let believed = links.iter().zip(found).filter(|(_, probability)| *probability >= config.threshold);
+            components(count, &believed.map(|(link, _)| *link).collect::<Vec<_>>())
+        }
+        _ => components(count, &links),
     };
     let particles: Vec<f32> = event.targets.iter().map(|target| target.number).collect();
     let agreement = agreement(&blocks, &particles, &links);

@@ -1,26 +1,21 @@
 //! `pflow evaluate`: figures of merit of one or more algorithms.
 
+mod report;
+
 use std::path::Path;
 
 use rayon::prelude::*;
-use recoil_plot::Figure;
-use recoil_plot::report::{Page, Section, Table as PageTable};
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
-use recoil_stats::Axis;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
 
 use super::jets::{AlgorithmName, JetsConfig};
 use crate::data::columns::Parts;
 use crate::data::{Event, EventReader, Layout, Particle};
 use crate::error::{PflowError, Result};
-use crate::evaluation::jets::{JET_ETA_EDGES, JET_PT_EDGES, MET_EDGES};
 use crate::evaluation::matching::Cuts;
-use crate::evaluation::performance::{Performance, QUANTITIES, Settings};
-use crate::evaluation::{Response, Spread};
-use crate::figures;
+use crate::evaluation::performance::{Performance, Settings};
 
 /// Keys of `pflow evaluate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -207,7 +202,7 @@ impl Stage for Evaluate {
             return Err(StageError::input(format!("{}: has no events", reader.file())));
         }
         let all: Vec<(&str, &Performance)> = names.iter().map(String::as_str).zip(&measured).collect();
-        write(config, run, &all, &ceiling, total)
+        report::write(config, run, &all, &ceiling, total)
     }
 }
 
@@ -262,238 +257,4 @@ fn measure(performance: &mut Performance, events: &[Event], candidates: &[Vec<Pa
         })
         .collect();
     pieces.into_iter().try_for_each(|piece| performance.merge(piece))
-}
-
-fn write(
-    config: &EvaluateConfig,
-    run: &Run,
-    all: &[(&str, &Performance)],
-    ceiling: &Performance,
-    events: u64,
-) -> std::result::Result<Report, StageError> {
-    let failing = "cannot summarise";
-    let mut algorithms = serde_json::Map::new();
-    for (name, performance) in all {
-        algorithms.insert((*name).to_owned(), metrics(performance).internal_error(failing)?);
-    }
-    let best = json!({ "jets": response(&ceiling.generated_response(), ceiling.generated_jets.matched()) });
-    let document = json!({
-        "events": events,
-        "elements": all.first().map(|(_, p)| p.confusion.total()),
-        "bins": { "jet_pt": JET_PT_EDGES, "jet_eta": JET_ETA_EDGES, "met": MET_EDGES },
-        "algorithms": algorithms,
-        "targets": best,
-    });
-    recoil_outputs::json(run, "metrics.json", &document)?;
-    let pages = draw(config, run, all, ceiling)?;
-    let table = summary(all, ceiling).internal_error(failing)?;
-    let mut overview = Section::new("Summary").table(page_table(&table));
-    overview = overview.prose(
-        "Jets and missing transverse momentum are compared with generated particles; `targets` are the \
-                               true particles of the elements themselves, the best that any algorithm can do.",
-    );
-    let mut page = Page::new("Particle flow").lead(format!("{events} events.")).section(overview);
-    for section in pages {
-        page = page.section(section);
-    }
-    let page = page.provenance(run.embedded_provenance());
-    recoil_outputs::text(run, "report.html", &page.html())?;
-    let columns: Vec<&str> = table.0.iter().map(String::as_str).collect();
-    let rows = table.1.into_iter().map(|row| row.into_iter().map(Json::from).collect()).collect();
-    Ok(Report::new().value("events", events).table("summary", &columns, rows))
-}
-
-/// Draws all figures, also into sections of the report.
-fn draw(
-    config: &EvaluateConfig,
-    run: &Run,
-    all: &[(&str, &Performance)],
-    ceiling: &Performance,
-) -> std::result::Result<Vec<Section>, StageError> {
-    let failing = "cannot draw";
-    let with_ceiling = || all.iter().copied().chain(std::iter::once(("targets", ceiling)));
-    let mut jets = Section::new("Jets");
-    let save = |section: Section, name: &str, figure: Figure, caption: &str| {
-        let section = section.figure(&figure, caption);
-        recoil_outputs::figure(run, name, figure).map(|()| section)
-    };
-    let lines: Vec<(&str, Vec<Spread>)> =
-        with_ceiling().map(|(name, p)| (name, p.generated_response().in_pt)).collect();
-    let figure = figures::response("p_{T} of the generated jet [GeV]", JET_PT_EDGES, &lines);
-    jets = save(jets, "jet_response.svg", figure, "Response of jets against generated jets.")?;
-    let lines: Vec<(&str, Vec<Spread>)> =
-        with_ceiling().map(|(name, p)| (name, p.generated_response().in_eta)).collect();
-    let figure = figures::response(r"\eta of the generated jet", JET_ETA_EDGES, &lines);
-    jets = save(jets, "jet_eta.svg", figure, "The same in pseudorapidity.")?;
-    let lines: Vec<(&str, Vec<Spread>)> = all.iter().map(|(name, p)| (*name, p.target_response().in_pt)).collect();
-    let figure = figures::response("p_{T} of the jet of targets [GeV]", JET_PT_EDGES, &lines);
-    jets = save(jets, "jet_target.svg", figure, "Response of jets against those of targets.")?;
-    let lines: Vec<(&str, Vec<Spread>)> = with_ceiling().map(|(name, p)| (name, p.met_response().in_pt)).collect();
-    let figure = figures::response("Generated missing p_{T} [GeV]", MET_EDGES, &lines);
-    let mut met = save(Section::new("Missing transverse momentum"), "met_response.svg", figure, "Response.")?;
-    let axis = Axis::uniform(60, 0.5, 1.5).internal_error(failing)?;
-    let lines: Vec<(&str, Vec<f64>)> = all.iter().map(|(name, p)| (*name, p.energy_ratios.clone())).collect();
-    let figure = figures::shapes("Sum of energies over that of targets", &axis, &lines);
-    met = met.figure(&figure, "Energy of all candidates of an event.");
-
-    let mut particles = Section::new("Particles");
-    let axis = Axis::uniform(60, -0.6, 0.6).internal_error(failing)?;
-    let relative = |p: &Performance| -> Vec<f64> {
-        let pairs = p.numbers.first().into_iter().flatten();
-        pairs.filter(|(n, _)| *n > 0.0).map(|(n, found)| (found - n) / n).collect()
-    };
-    let lines: Vec<(&str, Vec<f64>)> = all.iter().map(|(name, p)| (*name, relative(p))).collect();
-    let figure = figures::shapes("Relative error of the number of particles", &axis, &lines);
-    particles = save(particles, "multiplicity.svg", figure, "Number of particles of an event.")?;
-    for (class, title) in [(22, "photons"), (130, "neutral hadrons"), (211, "charged hadrons")] {
-        let range = if class == 211 { 0.15 } else { 1.5 };
-        let axis = Axis::uniform(60, -range, range).internal_error(failing)?;
-        let lines: Vec<(&str, Vec<f64>)> = all
-            .iter()
-            .map(|(name, p)| (*name, p.errors.get(&class).map(|lists| lists[0].clone()).unwrap_or_default()))
-            .collect();
-        let figure = figures::shapes(&format!("Relative error of the energy of {title}"), &axis, &lines);
-        particles =
-            particles.figure(&figure, format!("Energies of {title} where target and candidate agree in class."));
-    }
-    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
-    let figure = |index: usize| -> Result<Option<Figure>> {
-        let Some((binned, _)) = all.first().and_then(|(_, p)| p.efficiencies.get(index)) else { return Ok(None) };
-        let found: Vec<_> =
-            all.iter().filter_map(|(_, p)| Some((p.efficiencies.get(index)?, p.fakes.get(index)?))).collect();
-        let lines: Vec<_> = names.iter().zip(&found).map(|(name, (e, f))| (*name, &e.1, &f.1)).collect();
-        let title = figures::variable_title(binned.class, binned.variable);
-        figures::efficiency(&title, "", &lines, f64::from(config.min_entries)).map(Some)
-    };
-    let count = all.first().map_or(0, |(_, p)| p.efficiencies.len());
-    for index in 0..count {
-        if let Some(figure) = figure(index).internal_error(failing)? {
-            particles = particles.figure(&figure, "Efficiency in the true value, fakes in the reconstructed one.");
-        }
-    }
-    let lines: Vec<_> = all.iter().map(|(name, p)| (*name, &p.matched, &p.unmatched)).collect();
-    let figure = figures::efficiency("p_{T} [GeV]", "matched by direction", &lines, f64::from(config.min_entries))
-        .internal_error(failing)?;
-    particles =
-        save(particles, "efficiency.svg", figure, "True particles with a candidate nearby, and candidates without.")?;
-    let mut confusion = Section::new("Classes");
-    for (index, (name, performance)) in all.iter().enumerate() {
-        let figure = figures::confusion(name, performance);
-        let caption = "Share of each true class, in percent.";
-        confusion = match index {
-            0 => save(confusion, "confusion.svg", figure, caption)?,
-            _ => confusion.figure(&figure, caption),
-        };
-    }
-    Ok(vec![jets, met, particles, confusion])
-}
-
-fn spread(spread: &Spread) -> Json {
-    json!({ "median": spread.median, "iqr": spread.iqr, "entries": spread.entries })
-}
-
-fn response(response: &Response, matched: Option<f64>) -> Json {
-    let bins = |list: &[Spread]| list.iter().map(spread).collect::<Vec<_>>();
-    json!({
-        "median": response.all.median,
-        "iqr": response.all.iqr,
-        "iqr_over_median": response.relative_width,
-        "entries": response.all.entries,
-        "matched": matched,
-        "pt_bins": bins(&response.in_pt),
-        "eta_bins": bins(&response.in_eta),
-    })
-}
-
-/// Everything that is measured of an algorithm.
-fn metrics(p: &Performance) -> Result<Json> {
-    let interval = |i: recoil_stats::Interval| json!({ "value": finite(i.value), "low": i.low, "high": i.high });
-    let mut by_class = serde_json::Map::new();
-    for (index, class) in p.classes() {
-        let errors: serde_json::Map<String, Json> = QUANTITIES
-            .iter()
-            .enumerate()
-            .map(|(quantity, name)| ((*name).to_owned(), spread(&p.spread(class, quantity))))
-            .collect();
-        let value = json!({
-            "pdg": class,
-            "efficiency": interval(p.confusion.efficiency(index)?),
-            "fake": interval(p.confusion.fake(index)?),
-            "targets": p.confusion.row(index),
-            "candidates": p.confusion.column(index),
-            "residuals": errors,
-        });
-        by_class.insert(p.class_name(index).replace(' ', "_"), value);
-    }
-    let matrix: Vec<Vec<u64>> = (0..p.confusion.classes())
-        .map(|truth| (0..p.confusion.classes()).map(|found| p.confusion.count(truth, found)).collect())
-        .collect();
-    let multiplicity = |class: usize| {
-        p.multiplicity(class)
-            .map(|(mean, sigma, r)| json!({ "mean": finite(mean), "sigma": finite(sigma), "correlation": finite(r) }))
-    };
-    Ok(json!({
-        "accuracy": p.confusion.accuracy(),
-        "presence_efficiency": interval(p.confusion.presence_efficiency()?),
-        "presence_fake": interval(p.confusion.presence_fake()?),
-        "classes": by_class,
-        "confusion": matrix,
-        "multiplicity": multiplicity(0),
-        "energy_ratio": spread(&Spread::of(&p.energy_ratios)),
-        "jets": response(&p.generated_response(), p.generated_jets.matched()),
-        "jets_of_targets": response(&p.target_response(), p.target_jets.matched()),
-        "met": response(&p.met_response(), None),
-        "matched_by_direction": interval(p.matched.overall(recoil_stats::interval::ONE_SIGMA)?),
-        "unmatched_candidates": interval(p.unmatched.overall(recoil_stats::interval::ONE_SIGMA)?),
-    }))
-}
-
-fn finite(value: f64) -> Option<f64> {
-    value.is_finite().then_some(value)
-}
-
-type Rows = (Vec<String>, Vec<Vec<String>>);
-
-/// The table of the report: one row per figure of merit, one column per algorithm.
-fn summary(all: &[(&str, &Performance)], ceiling: &Performance) -> Result<Rows> {
-    let number =
-        |value: Option<f64>| value.filter(|v| v.is_finite()).map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
-    let mut columns = vec!["figure of merit".to_owned()];
-    columns.extend(all.iter().map(|(name, _)| (*name).to_owned()));
-    columns.push("targets".to_owned());
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut row = |name: String, of: &dyn Fn(&Performance) -> Result<Option<f64>>, with_ceiling: bool| -> Result<()> {
-        let mut cells = vec![name];
-        for (_, performance) in all {
-            cells.push(number(of(performance)?));
-        }
-        cells.push(if with_ceiling { number(of(ceiling)?) } else { String::new() });
-        rows.push(cells);
-        Ok(())
-    };
-    row("accuracy".into(), &|p| Ok(Some(p.confusion.accuracy())), false)?;
-    row("presence efficiency".into(), &|p| Ok(Some(p.confusion.presence_efficiency()?.value)), false)?;
-    row("presence fake".into(), &|p| Ok(Some(p.confusion.presence_fake()?.value)), false)?;
-    for (index, class) in ceiling.classes().filter(|(index, _)| ceiling.confusion.row(*index) > 0) {
-        let name = ceiling.class_name(index);
-        row(format!("{name} efficiency"), &|p| Ok(Some(p.confusion.efficiency(index)?.value)), false)?;
-        row(format!("{name} fake"), &|p| Ok(Some(p.confusion.fake(index)?.value)), false)?;
-        row(format!("{name} energy residual median"), &|p| Ok(p.spread(class, 0).median), false)?;
-        row(format!("{name} energy residual IQR"), &|p| Ok(p.spread(class, 0).iqr), false)?;
-    }
-    row("multiplicity mean".into(), &|p| Ok(p.multiplicity(0).map(|m| m.0)), false)?;
-    row("multiplicity sigma".into(), &|p| Ok(p.multiplicity(0).map(|m| m.1)), false)?;
-    row("sum of energies median".into(), &|p| Ok(Spread::of(&p.energy_ratios).median), false)?;
-    row("sum of energies IQR".into(), &|p| Ok(Spread::of(&p.energy_ratios).iqr), false)?;
-    row("jet response median".into(), &|p| Ok(p.generated_response().all.median), true)?;
-    row("jet IQR over median".into(), &|p| Ok(p.generated_response().relative_width), true)?;
-    row("jets matched".into(), &|p| Ok(p.generated_jets.matched()), true)?;
-    row("missing pt response median".into(), &|p| Ok(p.met_response().all.median), true)?;
-    row("missing pt response IQR".into(), &|p| Ok(p.met_response().all.iqr), true)?;
-    Ok((columns, rows))
-}
-
-fn page_table((columns, rows): &Rows) -> PageTable {
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    rows.iter().fold(PageTable::new(&columns), |table, row| table.row(row))
 }

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::EventWriter;
 use crate::error::{PflowError, Result};
-use crate::import::Source;
 use crate::import::branches::Branches;
 use crate::import::cms::{self, CmsNtuple};
 use crate::import::edm4hep::{self, Collections, Edm4hep};
+use crate::import::matrices::Matrices;
 use crate::import::nanoaod::{self, Nanoaod};
+use crate::import::{Elements, Source};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +27,7 @@ pub enum Kind {
     Cms,
     /// NanoAOD with particle-flow candidates.
     Nanoaod,
-    /// A table with one row per element.
+    /// A table with one row per element, or with a matrix of features per event.
     Table,
 }
 
@@ -36,6 +37,8 @@ pub enum Kind {
 pub struct ImportConfig {
     /// `auto`, `edm4hep`, `cms`, `nanoaod` or `table`.
     pub kind: Kind,
+    /// What becomes an element: `objects` (tracks and clusters) or `hits`.
+    pub elements: Elements,
     /// Names of EDM4hep collections.
     pub collections: Collections,
     /// Most events that are read; 0 for all.
@@ -59,12 +62,14 @@ impl Stage for Import {
             about: "Import events of EDM4hep, CMS ntuples or NanoAOD",
             long: "Reads tracks, clusters, existing candidates, generated and simulated particles and their links, and writes one \
                    row per event. EDM4hep may be of old or new podio files (relations X#n or _X_member); the CMS ntuple of 2020 \
-                   or of the present; NanoAOD needs particle-flow candidates, each of which becomes an element. Numbers that are \
-                   not finite become 0 and are counted; links that lead nowhere are errors.",
+                   or of the present; NanoAOD needs particle-flow candidates, each of which becomes an element; Parquet may hold \
+                   a matrix of features per event (X_track and X_cluster, X_hit_*, or X of Delphes). Numbers that are not finite \
+                   become 0 and are counted; links that lead nowhere are errors.",
             inputs: &[FILE],
             output: OutputKind::File { doc: "the events", formats: super::EVENTS },
             flags: &[
                 Flag { name: "kind", key: "kind", list: false },
+                Flag { name: "elements", key: "elements", list: false },
                 Flag { name: "field", key: "collections.field_tesla", list: false },
                 Flag { name: "max-events", key: "max_events", list: false },
             ],
@@ -115,6 +120,10 @@ impl Stage for Import {
 fn open(config: &ImportConfig, file: &InputFile) -> Result<Box<dyn Source>> {
     let is_root = file.path.extension().is_some_and(|extension| extension == "root");
     if config.kind == Kind::Table || config.kind == Kind::Auto && !is_root {
+        let branches = Branches::of(&file.spec())?;
+        if Matrices::fits(&branches) {
+            return Ok(Box::new(Matrices::open(&file.spec(), &branches, config.elements)?));
+        }
         return Ok(Box::new(flat::Flat::open(&file.spec())?));
     }
     let trees: Vec<&str> = match config.kind {
@@ -131,7 +140,7 @@ fn open(config: &ImportConfig, file: &InputFile) -> Result<Box<dyn Source>> {
     for address in addresses {
         match Branches::of(&address) {
             Ok(branches) if Edm4hep::fits(&branches) && matches!(config.kind, Kind::Auto | Kind::Edm4hep) => {
-                return Ok(Box::new(Edm4hep::open(&address, &branches, &config.collections)?));
+                return Ok(Box::new(Edm4hep::open(&address, &branches, &config.collections, config.elements)?));
             }
             Ok(branches) if CmsNtuple::fits(&branches) && matches!(config.kind, Kind::Auto | Kind::Cms) => {
                 return Ok(Box::new(CmsNtuple::open(&address, &branches)?));

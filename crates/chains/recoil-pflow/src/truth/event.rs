@@ -8,7 +8,7 @@ use super::assignment::{Assignment, Links, Objects, Owner, assign};
 use super::cms::{self, CmsEvent, Element};
 use super::visible::{Thresholds, Tree, select};
 use super::{Link, TrueParticle, cms_2020, delphes, targets};
-use crate::data::{Event, Layout, Particle, Simulated, Target};
+use crate::data::{Event, Layout, Particle, Simulated, Target, classes};
 use crate::error::{PflowError, Result};
 
 /// Rules of truth assignment.
@@ -109,7 +109,14 @@ fn by_edm4hep(event: &mut Event, layout: Layout, thresholds: &Thresholds) -> Ass
         let list = if *is_track { &mut to_track } else { &mut to_cluster };
         list.push(Link { particle: link.particle as u32, object: *object, weight: link.weight.into() });
     }
-    let tree = Tree { particles: &particles, daughters: &daughters, to_track: &to_track, to_hit: &to_cluster };
+    // what is in hits of no cluster counts too, where it is known
+    let in_hits: Vec<Link> = if event.simulated.iter().any(|simulated| simulated.hit_energy >= 0.0) {
+        let energies = event.simulated.iter().enumerate();
+        energies.map(|(place, simulated)| Link::new(place, 0, simulated.hit_energy.max(0.0).into())).collect()
+    } else {
+        to_cluster.clone()
+    };
+    let tree = Tree { particles: &particles, daughters: &daughters, to_track: &to_track, to_hit: &in_hits };
     let chosen = select(tree, thresholds);
     let mut place = vec![None; particles.len()];
     for (number, (_, members)) in (0u32..).zip(&chosen) {
@@ -133,13 +140,27 @@ fn by_edm4hep(event: &mut Event, layout: Layout, thresholds: &Thresholds) -> Ass
     let objects = Objects { tracks: number.0 as usize, clusters: number.1 as usize, hits: 0 };
     let links = Links { to_track: &to_track, to_cluster: &to_cluster, to_hit: &[] };
     let assignment = assign(&visible, links, objects);
-    let targets = targets(&visible, &assignment, objects);
+    let mut targets = targets(&visible, &assignment, objects);
+    if layout == Layout::Hits {
+        keep_classes(&mut targets, &visible, &assignment);
+    }
     let of_element = |(is_track, number): (&bool, &u32)| {
         let place = if *is_track { *number as usize } else { objects.tracks + *number as usize };
         targets.get(place).copied().unwrap_or_default()
     };
     event.targets = is_track.iter().zip(&numbers).map(of_element).collect();
     assignment
+}
+
+/// A hit, unlike a cluster, tells nothing of the charge: its target keeps class and charge of the particle.
+fn keep_classes(targets: &mut [Target], visible: &[TrueParticle], assignment: &Assignment) {
+    for owner in &assignment.owners {
+        let target = owner.cluster.and_then(|hit| targets.get_mut(hit as usize));
+        if let (Some(target), Some(particle)) = (target, visible.get(owner.particle)) {
+            let class = classes::of_particle(particle.pdg, particle.charge);
+            target.particle = Particle::of(class, particle.charge, &owner.momentum);
+        }
+    }
 }
 
 /// A summary for rules that assign in their own way: energies of particles with an element.

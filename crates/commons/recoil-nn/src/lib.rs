@@ -9,6 +9,7 @@
 //! * A [`Loss`](loss::Loss) compares outputs with targets; [`train::Trainer`] goes through the samples epoch by epoch with an
 //!   [`Optimiser`](optimise::Optimiser), a schedule and early stopping, and can stop and resume without changing a bit.
 //! * [`sets`] has networks over sets of points, such as the particles of a jet: edge convolutions and attention.
+//! * [`tape`] has networks that are programs, with gradients, over events of any size.
 //! * [`onnx`] writes networks for other programs, reads such files and evaluates them.
 //!
 //! A block is a group of 32 samples whose features are vectors over samples ([`lane`]), so that every layer is arithmetic
@@ -31,6 +32,7 @@ pub mod predict;
 mod quantise;
 pub mod safetensors;
 pub mod sets;
+pub mod tape;
 pub mod train;
 
 pub use description::{

@@ -53,7 +53,7 @@ pub enum PflowError {
     /// A figure that cannot be drawn.
     #[error(transparent)]
     Plot(#[from] recoil_plot::PlotError),
-    /// A network that cannot be read, trained or used.
+    /// A network that cannot be built, computed, read or written.
     #[error(transparent)]
     Network(#[from] recoil_nn::NnError),
     /// Numbers that a formula cannot work with.

@@ -8,6 +8,7 @@ use crate::data::classes;
 use crate::error::Result;
 use crate::evaluation::Spread;
 use crate::evaluation::performance::Performance;
+use crate::network::train::Judgement;
 
 /// An algorithm by its name.
 pub type Named<'a> = (&'a str, &'a Performance);
@@ -34,6 +35,19 @@ pub fn response(title: &str, edges: &[f64], lines: &[(&str, Vec<Spread>)]) -> Fi
         width = width.add(Points::profile(edges, &relative, &of(1.573)).color(color).label(*name));
     }
     labelled(Figure::column(vec![main, width]))
+}
+
+/// Losses of a training against processor time.
+pub fn history(history: &[Judgement]) -> Figure {
+    let of = |value: fn(&Judgement) -> f64| history.iter().map(value).collect::<Vec<f64>>();
+    let steps = of(|judgement| judgement.step as f64);
+    let loss = Panel::new("", "Loss")
+        .add(Line::new(&steps, &of(|judgement| judgement.training)).color(Color::cycle(0, 3)).label("training"))
+        .add(Line::new(&steps, &of(|judgement| judgement.validation[0])).color(Color::cycle(1, 3)).label("validation"));
+    let accuracy = Panel::new("Step", "Accuracy")
+        .legend(LegendAt::Hidden)
+        .add(Line::new(&steps, &of(|judgement| judgement.accuracy)).color(Color::cycle(1, 3)).label("validation"));
+    labelled(Figure::column(vec![loss, accuracy]))
 }
 
 /// Shapes of distributions of several algorithms.

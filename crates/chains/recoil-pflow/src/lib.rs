@@ -2,6 +2,7 @@
 //!
 //! * [`data`] knows the tables: elements, targets, candidates, generated particles, one row per event.
 //! * [`particles`] reads four-momenta from any table of particles.
+//! * [`network`] learns to make candidates of elements.
 //! * [`stages`] binds all of it to files.
 
 // units stand in brackets, as in [GeV]
@@ -13,6 +14,7 @@ pub mod error;
 pub mod evaluation;
 pub mod figures;
 pub mod import;
+pub mod network;
 pub mod particles;
 pub mod simulate;
 pub mod stages;

@@ -2,13 +2,18 @@
 
 pub mod assign_truth;
 pub mod baseline;
+pub mod bench;
 pub mod blocks;
 pub mod evaluate;
+pub mod export;
 pub mod import;
 pub mod jets;
 pub mod losses;
+mod model;
+pub mod predict;
 pub mod simulate;
 pub mod split;
+pub mod train;
 pub mod train_edges;
 
 use recoil_stage::AnyStage;
@@ -23,8 +28,12 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(train_edges::TrainEdges),
         Box::new(blocks::Blocks),
         Box::new(baseline::Baseline),
+        Box::new(train::Train),
+        Box::new(predict::Predict),
         Box::new(evaluate::Evaluate),
         Box::new(jets::Jets),
+        Box::new(export::Export),
+        Box::new(bench::Bench),
     ]
 }
 

@@ -76,7 +76,8 @@ pub fn write(path: &Path, tensors: &[Tensor], metadata: &[(&str, String)]) -> Re
 /// Reads a file.
 ///
 /// # Errors
-/// A file that is damaged, or holds other than single-precision numbers.
+/// A file that is damaged, or holds other than single-precision numbers and whole numbers of 64 bits, which are read as
+/// single-precision ones.
 pub fn read(path: &Path) -> Result<Contents> {
     let bytes = std::fs::read(path).map_err(|source| NnError::File { path: path.to_owned(), source })?;
     parse(path, &bytes)
@@ -108,15 +109,20 @@ fn from_bytes(bytes: &[u8]) -> std::result::Result<Contents, String> {
             continue;
         }
         let entry: Entry = serde_json::from_value(value).map_err(|error| format!("tensor '{name}': {error}"))?;
-        if entry.dtype != "F32" {
-            return Err(format!("tensor '{name}' is of type {}, expected F32", entry.dtype));
-        }
+        let width = match entry.dtype.as_str() {
+            "F32" => 4,
+            "I64" => 8,
+            other => return Err(format!("tensor '{name}' is of type {other}, expected F32 or I64")),
+        };
         let [from, to] = entry.data_offsets;
-        let size = entry.shape.iter().try_fold(4_usize, |product, &size| product.checked_mul(size));
+        let size = entry.shape.iter().try_fold(width, |product: usize, &size| product.checked_mul(size));
         let own = data.get(from..to).filter(|own| Some(own.len()) == size).ok_or_else(|| {
             format!("tensor '{name}' of shape {:?} does not lie at bytes {from} to {to} of the data", entry.shape)
         })?;
-        let values = own.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        let values = match width {
+            4 => own.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
+            _ => own.as_chunks::<8>().0.iter().map(|&bytes| i64::from_le_bytes(bytes) as f32).collect(),
+        };
         contents.tensors.push(Tensor { name, shape: entry.shape, values });
     }
     Ok(contents)

@@ -13,7 +13,7 @@ pub struct Model {
     pub nodes: Vec<Node>,
     /// Constants by name.
     pub constants: Vec<(String, Constant)>,
-    /// Names and shapes of the inputs; a dimension without a number is 0.
+    /// Names and shapes of the inputs; a dimension without a number is 0, a second one -1.
     pub inputs: Vec<(String, Vec<i64>)>,
     /// Names and shapes of the outputs.
     pub outputs: Vec<(String, Vec<i64>)>,
@@ -85,7 +85,11 @@ impl Model {
     pub fn to_bytes(&self) -> Vec<u8> {
         let value = |(name, shape): &(String, Vec<i64>)| {
             let shape = Message::default().all(shape, |message, &size| {
-                let size = if size == 0 { Message::default().text(2, "rows") } else { Message::default().int(1, size) };
+                let size = match size {
+                    0 => Message::default().text(2, "rows"),
+                    ..0 => Message::default().text(2, "elements"),
+                    _ => Message::default().int(1, size),
+                };
                 message.message(1, &size)
             });
             let tensor = Message::default().int(1, FLOAT).message(2, &shape);

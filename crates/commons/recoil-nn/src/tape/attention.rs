@@ -295,8 +295,7 @@ pub(super) fn weighted<S: Simd, const R: usize>(
     let strip = 2 * S::F32_LANES;
     for column in (0..padded).step_by(strip) {
         if padded - column >= strip {
-            let mut acc: [[S::f32s; 2]; R] =
-                std::array::from_fn(|r| load(simd, &sums[r * padded + column..][..strip]));
+            let mut acc: [[S::f32s; 2]; R] = std::array::from_fn(|r| load(simd, &sums[r * padded + column..][..strip]));
             let panel = &packed.panel(column, strip)[first * strip..(first + used) * strip];
             accumulate::<S, R, 2>(simd, weights, panel, &mut acc);
             for (r, acc) in acc.into_iter().enumerate() {
@@ -304,8 +303,7 @@ pub(super) fn weighted<S: Simd, const R: usize>(
             }
         } else {
             let width = S::F32_LANES;
-            let mut acc: [[S::f32s; 1]; R] =
-                std::array::from_fn(|r| load(simd, &sums[r * padded + column..][..width]));
+            let mut acc: [[S::f32s; 1]; R] = std::array::from_fn(|r| load(simd, &sums[r * padded + column..][..width]));
             let panel = &packed.panel(column, width)[first * width..(first + used) * width];
             accumulate::<S, R, 1>(simd, weights, panel, &mut acc);
             for (r, acc) in acc.into_iter().enumerate() {

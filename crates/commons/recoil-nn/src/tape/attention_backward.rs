@@ -136,7 +136,14 @@ impl Backward<'_> {
             for first in (0..used).step_by(R) {
                 let pick = |from: &[f32], r: usize| (first + r) * stride..(first + r) * stride + width.min(from.len());
                 let q: [&[f32]; R] = std::array::from_fn(|r| &tile.queries[pick(&tile.queries, r)]);
-                products::<S, R>(simd, q, &keys.transposed, chunk, n, &mut tile.weights[first * KEYS..(first + R) * KEYS]);
+                products::<S, R>(
+                    simd,
+                    q,
+                    &keys.transposed,
+                    chunk,
+                    n,
+                    &mut tile.weights[first * KEYS..(first + R) * KEYS],
+                );
                 let g: [&[f32]; R] = std::array::from_fn(|r| &tile.gradients[pick(&tile.gradients, r)]);
                 products::<S, R>(simd, g, &keys.values, chunk, n, &mut tile.slopes[first * KEYS..(first + R) * KEYS]);
                 for r in first..first + R {

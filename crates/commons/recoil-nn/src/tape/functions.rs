@@ -80,10 +80,9 @@ impl Activation {
             Self::LeakyRelu => {
                 work.run(|x: f32| if x > 0.0 { x } else { 0.01 * x }, |x| if x > 0.0 { 1.0 } else { 0.01 })
             }
-            Self::Elu => work.run(
-                |x: f32| if x > 0.0 { x } else { exp(x) - 1.0 },
-                |x| if x > 0.0 { 1.0 } else { exp(x) },
-            ),
+            Self::Elu => {
+                work.run(|x: f32| if x > 0.0 { x } else { exp(x) - 1.0 }, |x| if x > 0.0 { 1.0 } else { exp(x) })
+            }
             Self::Gelu => work.run(
                 |x: f32| 0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2)),
                 |x| {

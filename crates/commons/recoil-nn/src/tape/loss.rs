@@ -80,11 +80,8 @@ impl Tape<'_> {
             let focus = if gamma == 0.0 { 1.0 } else { rest.powf(gamma) };
             total += f64::from(-weight * focus * log_p);
             // derivative by ln p, and d ln p / dx = (own class) - p
-            let by_log = if gamma == 0.0 || rest == 0.0 {
-                -focus
-            } else {
-                gamma * rest.powf(gamma - 1.0) * p * log_p - focus
-            };
+            let by_log =
+                if gamma == 0.0 || rest == 0.0 { -focus } else { gamma * rest.powf(gamma - 1.0) * p * log_p - focus };
             for (column, slope) in slopes.iter_mut().enumerate() {
                 let own = if column == *class as usize { 1.0 } else { 0.0 };
                 *slope = weight * by_log * (own - *slope / sum);

@@ -49,6 +49,6 @@ mod weights;
 pub use attention::Heads;
 pub use core::{Buffer, Gradients, Mode, Pool, Sink, Tape, Value};
 pub use functions::Activation;
-pub use rows::NO_ROW;
 pub use optimise::{Memory, Optimiser, Schedule};
+pub use rows::NO_ROW;
 pub use weights::{Start, WeightTensor, Weights};

@@ -236,8 +236,9 @@ fn last() -> f32 {
 impl Schedule {
     /// Factor on the learning rate at a step (from 0) of so many; both may be fractions, as where time decides.
     pub fn factor(&self, step: f64, steps: f64) -> f64 {
-        let between =
-            |from: f64, to: f64, part: f64| to + (from - to) * 0.5 * (1.0 + (std::f64::consts::PI * part.min(1.0)).cos());
+        let between = |from: f64, to: f64, part: f64| {
+            to + (from - to) * 0.5 * (1.0 + (std::f64::consts::PI * part.min(1.0)).cos())
+        };
         match *self {
             Self::Constant => 1.0,
             Self::Cosine { warm_up, last } => {

@@ -321,8 +321,7 @@ mod tests {
             let (a, w, g) =
                 (numbers(rows * (inner + 3), 1), numbers(columns * inner, 2), numbers(rows * (columns + 2), 3));
             let bias = numbers(columns, 4);
-            let (forward, backward) =
-                (Packed::transposed(&w, columns, inner), Packed::new(&w, columns, inner, inner));
+            let (forward, backward) = (Packed::transposed(&w, columns, inner), Packed::new(&w, columns, inner, inner));
             let mut y = vec![9.0; rows * columns];
             multiply(&a, inner + 3, rows, &forward, Onto::Row(&bias), &mut y, columns);
             let mut gx = vec![0.5; rows * inner];
@@ -335,8 +334,8 @@ mod tests {
                 for n in 0..columns {
                     ey[row * columns + n] += f64::from(bias[n]);
                     for k in 0..inner {
-                        let [x, w, g] = [a[row * (inner + 3) + k], w[n * inner + k], g[row * (columns + 2) + n]]
-                            .map(f64::from);
+                        let [x, w, g] =
+                            [a[row * (inner + 3) + k], w[n * inner + k], g[row * (columns + 2) + n]].map(f64::from);
                         ey[row * columns + n] += x * w;
                         egx[row * inner + k] += g * w;
                         egw[n * inner + k] += g * x;

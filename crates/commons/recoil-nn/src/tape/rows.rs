@@ -77,7 +77,8 @@ impl Tape<'_> {
             expect("columns of a part", x.columns(), columns)?;
             expect("rows of a part", rows.len(), x.rows())?;
             check_rows(rows, of)?;
-            for (x, row) in x.values().chunks_exact(columns.max(1)).zip(rows.iter()).filter(|(_, row)| **row != NO_ROW) {
+            for (x, row) in x.values().chunks_exact(columns.max(1)).zip(rows.iter()).filter(|(_, row)| **row != NO_ROW)
+            {
                 let at = *row as usize * columns;
                 y[at..at + columns].copy_from_slice(x);
             }

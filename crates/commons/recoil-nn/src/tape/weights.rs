@@ -191,8 +191,10 @@ impl Weights {
     /// # Errors
     /// A tensor of another shape, or with a number that is not finite.
     pub fn take(&mut self, tensors: &[Tensor]) -> Result<Vec<String>> {
-        for tensor in tensors.iter().filter(|tensor| self.places.contains_key(&tensor.name)) {
-            self.set(tensor)?;
+        for tensor in tensors {
+            if self.contains(&tensor.name) {
+                self.set(tensor)?;
+            }
         }
         let given = |own: &&WeightTensor| !tensors.iter().any(|tensor| tensor.name == own.name);
         Ok(self.tensors.iter().filter(given).map(|own| own.name.clone()).collect())

@@ -1,0 +1,25 @@
+//! Networks that turn elements into particles.
+//!
+//! * [`Architecture`] says what a network looks like, [`Shape`] what it reads and tells apart; [`weights`] makes its
+//!   tensors, with the names of the reference implementation.
+//! * [`inputs`] turns events into rows of numbers: features as they were measured, places in the calorimeter and links to
+//!   neighbours; the rows of all events stand one behind the other, so that nothing is padded.
+//! * [`forward`] computes, [`loss`] judges, [`train`] learns; [`decode`] makes candidates of outputs.
+//! * [`Model`] is all of it in one safetensors file; [`export`] writes ONNX.
+
+mod architecture;
+pub mod calibrate;
+pub mod decode;
+pub mod export;
+pub mod forward;
+pub mod inputs;
+mod layers;
+pub mod links;
+pub mod loss;
+mod model;
+pub mod train;
+pub mod weights;
+
+pub use architecture::{Architecture, Backbone, Encoding, RegressionMode, Representation, Shape};
+pub use forward::{Outputs, Rows, forward};
+pub use model::Model;

@@ -1,0 +1,131 @@
+//! Events as a training reads them.
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use recoil_nn::tape::Pool;
+
+use crate::data::{Event, Layout};
+use crate::network::forward::Rows;
+use crate::network::inputs::{InputConfig, Scales};
+use crate::network::loss::Truth;
+use crate::network::{Model, Shape};
+
+/// The order of the events in a pass through them: a function of the seed and the pass alone.
+pub(super) fn order(events: usize, seed: u64, epoch: u64) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..events as u32).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(epoch);
+    for left in (1..order.len()).rev() {
+        let other = (u128::from(rng.next_u64()) * (left as u128 + 1)) >> 64;
+        order.swap(left, other as usize);
+    }
+    order
+}
+
+/// Rows and truth of events.
+#[derive(Debug, Default)]
+pub struct Samples {
+    rows: Rows,
+    truth: Truth,
+    width: usize,
+    pool: Pool,
+}
+
+impl Samples {
+    /// Events without their scales yet; events without elements are left out.
+    pub fn new(events: &[Event], layout: Layout, shape: &Shape, inputs: &InputConfig) -> Self {
+        let mut rows = Rows { offsets: vec![0], ..Rows::default() };
+        let mut truth = Truth::default();
+        for event in events {
+            let first = rows.len();
+            let kept = inputs.append(event, layout, shape, &mut rows);
+            if kept.is_empty() {
+                rows.offsets.pop();
+                continue;
+            }
+            for (row, place) in (first..).zip(kept) {
+                let target = event.targets.get(place).copied().unwrap_or_default();
+                truth.push(&shape.classes, &rows.elements[row], &target);
+            }
+        }
+        Self { rows, truth, width: shape.features, pool: Pool::default() }
+    }
+
+    /// The events as a model reads them.
+    pub fn of_model(events: &[Event], model: &Model) -> Self {
+        let mut samples = Self::new(events, model.layout, &model.shape, &model.inputs);
+        samples.scale(&model.scales);
+        samples
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// Scales the features.
+    pub fn scale(&mut self, scales: &Scales) {
+        scales.apply(&mut self.rows);
+    }
+
+    /// Number of events.
+    pub fn len(&self) -> usize {
+        self.rows.offsets.len().saturating_sub(1)
+    }
+
+    /// Whether there are no events.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    fn range(&self, event: u32) -> std::ops::Range<usize> {
+        let at = |index: usize| self.rows.offsets.get(index).map_or(0, |offset| *offset as usize);
+        at(event as usize)..at(event as usize + 1)
+    }
+
+    /// Elements and particles of some events.
+    pub fn totals(&self, events: &[u32]) -> [f64; 2] {
+        let elements: usize = events.iter().map(|event| self.range(*event).len()).sum();
+        let particles =
+            |event: &u32| self.truth.classes[self.range(*event)].iter().filter(|class| **class != 0).count();
+        [elements as f64, events.iter().map(particles).sum::<usize>() as f64]
+    }
+
+    /// Splits events into parts of at least so many elements each, at most so many parts.
+    pub(super) fn parts(&self, events: &[u32], elements: usize, most: usize) -> Vec<Vec<u32>> {
+        let [all, _] = self.totals(events);
+        let count = ((all as usize).div_ceil(elements)).clamp(1, most).min(events.len().max(1));
+        let mut parts: Vec<Vec<u32>> = vec![Vec::new(); count];
+        let mut seen = 0;
+        for event in events {
+            let part = (seen * count / (all as usize).max(1)).min(count - 1);
+            parts[part].push(*event);
+            seen += self.range(*event).len();
+        }
+        parts.retain(|part| !part.is_empty());
+        parts
+    }
+
+    /// Some events one behind the other.
+    pub(crate) fn joined(&self, events: &[u32]) -> (Rows, Truth) {
+        let mut rows = Rows { offsets: vec![0], ..Rows::default() };
+        let mut truth = Truth::default();
+        for event in events {
+            let own = self.range(*event);
+            rows.features.extend_from_slice(&self.rows.features[own.start * self.width..own.end * self.width]);
+            rows.elements.extend_from_slice(&self.rows.elements[own.clone()]);
+            rows.types.extend_from_slice(&self.rows.types[own.clone()]);
+            rows.offsets.push(rows.types.len() as u32);
+            truth.classes.extend_from_slice(&self.truth.classes[own.clone()]);
+            truth.pt.extend_from_slice(&self.truth.pt[own.clone()]);
+            for (to, from) in truth.momentum.iter_mut().zip(&self.truth.momentum) {
+                to.extend_from_slice(&from[own.clone()]);
+            }
+        }
+        (rows, truth)
+    }
+}

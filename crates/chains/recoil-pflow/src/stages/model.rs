@@ -1,0 +1,30 @@
+//! Models as inputs of stages.
+
+use std::path::{Path, PathBuf};
+
+use recoil_stage::StageError;
+use recoil_stage::error::Blame as _;
+
+use crate::network::Model;
+
+/// The file of a model among the outputs of a training.
+pub const MODEL_FILE: &str = "model.safetensors";
+
+/// The file of a model that was given as a file or as the folder of a training.
+pub(super) fn path(given: &str) -> PathBuf {
+    let given = Path::new(given);
+    if given.is_dir() { given.join(MODEL_FILE) } else { given.to_owned() }
+}
+
+/// The model that a key names, as an input of the run.
+pub(super) fn files(key: &str, given: &str) -> Vec<(String, PathBuf)> {
+    if given.is_empty() { Vec::new() } else { vec![(key.to_owned(), path(given))] }
+}
+
+/// Reads the model that the key `model` names.
+pub(super) fn read(given: &str) -> Result<Model, StageError> {
+    if given.is_empty() {
+        return Err(StageError::usage("no model is given: --model FILE, or the folder of a training"));
+    }
+    Model::read(&path(given)).input_error("cannot read the model")
+}

@@ -11,6 +11,7 @@ pub mod event;
 pub mod kinematics;
 pub mod layout;
 pub mod read;
+pub mod symmetry;
 pub mod transform;
 pub mod write;
 

@@ -86,7 +86,7 @@ pub struct Architecture {
     pub cos_phi: RegressionMode,
     /// How the energy beyond that of a particle without mass is computed.
     pub energy: RegressionMode,
-    /// Share of features that training drops in feed-forward parts.
+    /// Share of features that training drops, in feed-forward parts and behind attention.
     pub dropout: f32,
 }
 

@@ -155,7 +155,8 @@ impl Pass<'_, '_> {
     }
 
     fn backbone(&mut self, x: &Value, encoder: &str, name: &str) -> Result<Value> {
-        let Architecture { layers, heads, head_width, activation, representation, backbone, .. } = *self.architecture;
+        let Architecture { layers, heads, head_width, activation, representation, backbone, dropout, .. } =
+            *self.architecture;
         let first = self.encode(x, encoder)?;
         self.keep("encoded", &first);
         let mut state = first.clone();
@@ -166,7 +167,8 @@ impl Pass<'_, '_> {
                 Backbone::Attention => {
                     // the last layer asks with the first state
                     let queries = (layer + 1 == layers).then_some(&first);
-                    attention_layer(self.tape, &state, queries, &name, [heads, head_width], activation, &self.offsets)?
+                    let function = (activation, dropout);
+                    attention_layer(self.tape, &state, queries, &name, [heads, head_width], function, &self.offsets)?
                 }
             };
             state = self.masked(state)?;

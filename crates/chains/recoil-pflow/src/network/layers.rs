@@ -40,7 +40,7 @@ pub(super) fn attention_layer(
     queries: Option<&Value>,
     name: &str,
     [heads, width]: [usize; 2],
-    function: Activation,
+    (function, dropout): (Activation, f32),
     offsets: &Arc<[u32]>,
 ) -> Result<Value> {
     let all = heads * width;
@@ -59,11 +59,12 @@ pub(super) fn attention_layer(
         }
     };
     drop(normal);
-    let x = tape.add(x, &tape.linear(&seen, &format!("{name}.mha.out_proj"))?)?;
+    let seen = tape.dropout(&tape.linear(&seen, &format!("{name}.mha.out_proj"))?, dropout)?;
+    let x = tape.add(x, &seen)?;
     drop(seen);
     let normal = tape.layer_norm(&x, &format!("{name}.norm1"), EPSILON)?;
     let h = two_layers(tape, &normal, &format!("{name}.seq.0"), &format!("{name}.seq.2"), function)?;
-    tape.add(&x, &h)
+    tape.add(&x, &tape.dropout(&h, dropout)?)
 }
 
 /// A learned query that reads each event; what it read is added to all rows of the event, and a feed-forward part follows.

@@ -174,10 +174,10 @@ fn claim(points: &mut [Point], of_kind: &[Vec<usize>; LINKED], grids: &[Grid]) {
     for track in tracks {
         let own = points[track];
         let mut left = own.energy;
-        for kind in 1..LINKED {
+        for (kind, ((list, grid), reach)) in of_kind.iter().zip(grids).skip(1).zip(CLAIM).enumerate() {
             let mut nearest: Option<(f64, usize)> = None;
-            grids[kind].within(own.eta, own.phi, CLAIM[kind - 1], |found, distance| {
-                let place = of_kind[kind].get(found as usize).copied().unwrap_or(track);
+            grid.within(own.eta, own.phi, reach, |found, distance| {
+                let place = list.get(found as usize).copied().unwrap_or(track);
                 if nearest.is_none_or(|(best, other)| (distance, place) < (best, other)) {
                     nearest = Some((distance, place));
                 }
@@ -186,7 +186,7 @@ fn claim(points: &mut [Point], of_kind: &[Vec<usize>; LINKED], grids: &[Grid]) {
             let cluster = &mut points[cluster];
             let taken = left.min((cluster.energy - cluster.claimed).max(0.0));
             // the last one answers for all
-            cluster.claimed += if kind + 1 == LINKED { left } else { taken };
+            cluster.claimed += if kind + 1 == CLAIM.len() { left } else { taken };
             cluster.claims += 1.0;
             left -= taken;
         }

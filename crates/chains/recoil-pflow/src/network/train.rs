@@ -204,7 +204,7 @@ impl<'a> Trainer<'a> {
         let (model, config) = (&self.model, self.config);
         let seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.step.wrapping_mul(0xd134_2543_de82_ef95);
         let learn = |(index, (part, events)): (usize, (&mut Part, &Vec<u32>))| -> Result<()> {
-            let (rows, truth) = training.joined(events);
+            let (rows, truth) = training.drawn(events, seed ^ ((index as u64) << 16));
             part.gradient.clear();
             part.gradient.resize(model.weights.len(), 0.0);
             let tape = Tape::new(&model.weights, &part.pool, Mode::Training { seed: seed ^ ((index as u64) << 32) });

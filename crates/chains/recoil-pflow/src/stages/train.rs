@@ -214,7 +214,7 @@ fn events(input: &str, most: u64, run: &Run) -> std::result::Result<(Vec<Event>,
 fn prepare(
     config: &TrainKeys,
     layout: Layout,
-    training: &[Event],
+    events: &[Event],
     validation: &[Event],
     seed: u64,
     run: &Run,
@@ -226,7 +226,7 @@ fn prepare(
     let inputs = start.as_ref().map_or(config.inputs, |start| start.inputs);
     let mut model = Model::new(layout, &config.architecture, inputs, seed).usage_error("cannot build the network")?;
     let samples = |events: &[Event]| Samples::new(events, layout, &model.shape, &model.inputs);
-    let (mut training, mut validation) = (samples(training), samples(validation));
+    let (mut training, mut validation) = (samples(events), samples(validation));
     match &start {
         Some(start) => {
             super::predict::same_layout(start.layout, layout, "the table of events").input_error("cannot start")?;
@@ -248,6 +248,9 @@ fn prepare(
     model.weights.freeze(|name| config.frozen.iter().any(|prefix| name.starts_with(prefix.as_str())));
     training.scale(&model.scales);
     validation.scale(&model.scales);
+    if config.training.turn {
+        training.turn(events, &model);
+    }
     Ok((model, training, validation))
 }
 

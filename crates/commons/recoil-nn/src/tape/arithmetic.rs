@@ -1,7 +1,7 @@
 //! Sums and products of matrices of one shape, of matrices and rows, of matrices and columns.
 
-use super::core::{Tape, Value, expect, same_shape};
 use super::functions::{combine, each, exp};
+use super::values::{Tape, Value, expect, same_shape};
 use crate::error::Result;
 
 impl Tape<'_> {
@@ -211,7 +211,7 @@ impl Tape<'_> {
     /// # Errors
     /// None; the result is that of all operations.
     pub fn dropout(&self, x: &Value, probability: f32) -> Result<Value> {
-        let super::core::Mode::Training { seed } = self.mode() else { return Ok(x.clone()) };
+        let super::values::Mode::Training { seed } = self.mode() else { return Ok(x.clone()) };
         if probability <= 0.0 {
             return Ok(x.clone());
         }

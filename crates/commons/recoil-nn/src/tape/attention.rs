@@ -5,10 +5,10 @@
 //! (Milakov and Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135). Only l_i is kept for the way back.
 
 use super::attention_backward::{Backward, backward};
-use super::core::{Tape, Value, expect};
 use super::functions::each;
 use super::product::{Packed, accumulate, load, store};
 use super::segments::check_offsets;
+use super::values::{Tape, Value, expect};
 use crate::error::{NnError, Result};
 use crate::kernel::pointwise::exp;
 use pulp::{Arch, Simd, WithSimd};

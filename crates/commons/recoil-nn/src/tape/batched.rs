@@ -1,7 +1,7 @@
 //! Products of many small matrices of one size, and softmax.
 
-use super::core::{Tape, Value, expect};
 use super::product::{Onto, Packed, multiply};
+use super::values::{Tape, Value, expect};
 use crate::error::Result;
 
 impl Tape<'_> {
@@ -61,7 +61,7 @@ impl Tape<'_> {
     /// A mask of another shape.
     pub fn softmax(&self, x: &Value, mask: Option<&Value>) -> Result<Value> {
         if let Some(mask) = mask {
-            super::core::same_shape("a mask", x, mask)?;
+            super::values::same_shape("a mask", x, mask)?;
         }
         let columns = x.columns().max(1);
         let mut y = self.pool().copy(x.values());

@@ -1,6 +1,6 @@
 //! Functions of single numbers, written so that loops over them become vector instructions.
 
-use super::core::{Tape, Value};
+use super::values::{Tape, Value};
 use crate::error::Result;
 use pulp::Arch;
 use schemars::JsonSchema;

@@ -1,8 +1,8 @@
 //! Linear layers.
 
-use super::core::{Tape, Value, expect};
 use super::functions::each;
 use super::product::{Onto, multiply, outer};
+use super::values::{Tape, Value, expect};
 use crate::error::{NnError, Result};
 use std::ops::Range;
 

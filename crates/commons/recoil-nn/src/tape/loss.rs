@@ -1,6 +1,6 @@
 //! Losses: 1 x 1 values of predictions, targets and weights of rows.
 
-use super::core::{Tape, Value, expect};
+use super::values::{Tape, Value, expect};
 use crate::error::{NnError, Result};
 
 impl Tape<'_> {
@@ -94,7 +94,7 @@ impl Tape<'_> {
     ///
     /// # Errors
     /// Another number of derivatives than numbers in x.
-    pub fn single(&self, loss: f64, x: &Value, mut slopes: super::core::Buffer) -> Result<Value> {
+    pub fn single(&self, loss: f64, x: &Value, mut slopes: super::values::Buffer) -> Result<Value> {
         expect("derivatives of a loss", slopes.len(), x.values().len())?;
         let mut y = self.pool().take(1);
         y[0] = loss as f32;

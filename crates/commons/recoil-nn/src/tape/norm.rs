@@ -1,7 +1,7 @@
 //! Normalisations of rows.
 
-use super::core::{Tape, Value, expect};
 use super::functions::each;
+use super::values::{Tape, Value, expect};
 use crate::error::Result;
 use pulp::Arch;
 

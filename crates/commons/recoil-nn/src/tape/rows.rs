@@ -1,7 +1,7 @@
 //! Choosing and joining rows and columns.
 
-use super::core::{Tape, Value, expect};
 use super::functions::each;
+use super::values::{Tape, Value, expect};
 use crate::error::{NnError, Result};
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Operations on the rows of each event: sums, means, one row for all.
 
-use super::core::{Tape, Value, expect};
 use super::functions::each;
+use super::values::{Tape, Value, expect};
 use crate::error::{NnError, Result};
 use std::sync::Arc;
 

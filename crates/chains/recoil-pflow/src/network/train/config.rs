@@ -30,6 +30,8 @@ pub struct TrainConfig {
     pub clip: f32,
     /// Share of the steps so far over which weights are averaged for validation and result; 0 for none.
     pub averaging: f32,
+    /// Whether each use of an event turns it about the beam and mirrors it at random: many events out of one.
+    pub turn: bool,
     /// Validations in the whole training.
     pub validations: u32,
     /// Validations without improvement after which training stops; 0 for never.
@@ -52,6 +54,7 @@ impl Default for TrainConfig {
             optimiser: Optimiser::default(),
             clip: 0.0,
             averaging: 0.0,
+            turn: true,
             validations: 10,
             patience: 0,
             keep_best: true,

@@ -4,6 +4,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use recoil_nn::tape::Pool;
 
+use crate::data::symmetry::Symmetry;
 use crate::data::{Event, Layout};
 use crate::network::forward::Rows;
 use crate::network::inputs::{InputConfig, Scales};
@@ -29,6 +30,17 @@ pub struct Samples {
     truth: Truth,
     width: usize,
     pool: Pool,
+    turning: Option<Turning>,
+}
+
+/// What it takes to prepare events anew.
+#[derive(Debug)]
+struct Turning {
+    events: Vec<Event>,
+    layout: Layout,
+    shape: Shape,
+    inputs: InputConfig,
+    scales: Scales,
 }
 
 impl Samples {
@@ -37,18 +49,21 @@ impl Samples {
         let mut rows = Rows { offsets: vec![0], ..Rows::default() };
         let mut truth = Truth::default();
         for event in events {
-            let first = rows.len();
-            let kept = inputs.append(event, layout, shape, &mut rows);
-            if kept.is_empty() {
-                rows.offsets.pop();
-                continue;
-            }
-            for (row, place) in (first..).zip(kept) {
-                let target = event.targets.get(place).copied().unwrap_or_default();
-                truth.push(&shape.classes, &rows.elements[row], &target);
-            }
+            append(event, layout, shape, inputs, &mut rows, &mut truth);
         }
-        Self { rows, truth, width: shape.features, pool: Pool::default() }
+        Self { rows, truth, width: shape.features, pool: Pool::default(), turning: None }
+    }
+
+    /// Lets every use of an event turn it anew: `events` are those that the rows were made of.
+    pub fn turn(&mut self, events: &[Event], model: &Model) {
+        let some = |event: &&Event| event.rows(model.layout).any(|row| row.kind() != 0);
+        self.turning = Some(Turning {
+            events: events.iter().filter(some).cloned().collect(),
+            layout: model.layout,
+            shape: model.shape.clone(),
+            inputs: model.inputs,
+            scales: model.scales.clone(),
+        });
     }
 
     /// The events as a model reads them.
@@ -110,6 +125,22 @@ impl Samples {
         parts
     }
 
+    /// Some events one behind the other, turned at random if they may be.
+    pub(super) fn drawn(&self, events: &[u32], seed: u64) -> (Rows, Truth) {
+        let Some(turning) = &self.turning else { return self.joined(events) };
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (mut rows, mut truth) = (Rows { offsets: vec![0], ..Rows::default() }, Truth::default());
+        for event in events.iter().filter_map(|event| turning.events.get(*event as usize)) {
+            let bits = rng.next_u64();
+            let angle = std::f64::consts::TAU * (bits >> 11) as f64 / (1_u64 << 53) as f64;
+            let symmetry = Symmetry { angle, flip_z: bits & 1 == 1, flip_phi: bits & 2 == 2 };
+            let turned = symmetry.apply(event, turning.layout);
+            append(&turned, turning.layout, &turning.shape, &turning.inputs, &mut rows, &mut truth);
+        }
+        turning.scales.apply(&mut rows);
+        (rows, truth)
+    }
+
     /// Some events one behind the other.
     pub(crate) fn joined(&self, events: &[u32]) -> (Rows, Truth) {
         let mut rows = Rows { offsets: vec![0], ..Rows::default() };
@@ -127,5 +158,18 @@ impl Samples {
             }
         }
         (rows, truth)
+    }
+}
+
+/// Adds the rows of an event and what they should become; an event without elements adds nothing.
+fn append(event: &Event, layout: Layout, shape: &Shape, inputs: &InputConfig, rows: &mut Rows, truth: &mut Truth) {
+    let first = rows.len();
+    let kept = inputs.append(event, layout, shape, rows);
+    if kept.is_empty() {
+        rows.offsets.pop();
+    }
+    for (row, place) in (first..).zip(kept) {
+        let target = event.targets.get(place).copied().unwrap_or_default();
+        truth.push(&shape.classes, &rows.elements[row], &target);
     }
 }

@@ -29,7 +29,7 @@ def events(tmp_path_factory):
 @pytest.mark.parametrize("words", [[], ["architecture.split_backbone=true", "architecture.activation=gelu"]])
 def test_onnxruntime_predicts_the_same(words, events, tmp_path):
     model, path, predicted = tmp_path / "model", tmp_path / "model.onnx", tmp_path / "predicted.parquet"
-    recoil("pflow", "train", "--input", events, "-o", model, "--steps", 60, "calibrate=false", *SMALL, *words)
+    recoil("pflow", "train", "--input", events, "-o", model, "--steps", 60, "calibrate=null", *SMALL, *words)
     recoil("pflow", "export", "--model", model, "-o", path)
     recoil("pflow", "predict", "--model", model, "--input", events, "-o", predicted)
     table = parquet.read_table(predicted)

@@ -68,7 +68,11 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
     let mut trainer = Trainer::new(&config, model, 11, CpuClock::now());
     trainer
         .run(&training, &validation, |trainer, judgement| {
-            if judgement.is_some() && trainer.steps() >= 12 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if judgement.is_some() && trainer.steps() >= 12 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         })
         .unwrap();
     trainer.checkpoint(&path).unwrap();

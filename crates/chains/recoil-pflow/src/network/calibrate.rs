@@ -1,8 +1,10 @@
-//! Scales of momenta from events that the network was not trained with.
+//! Scales of momenta and thresholds of classes, from events that the network was not trained with.
 
 use std::collections::BTreeMap;
 
 use recoil_nn::tape::{Mode, Tape};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::decode::{Decisions, decode};
 use super::forward::forward;
@@ -15,19 +17,57 @@ use crate::error::Result;
 const ENOUGH: usize = 50;
 /// Largest correction.
 const LARGEST: f32 = 1.5;
+/// Classes that are rare among charged particles.
+const LEPTONS: [i32; 2] = [11, 13];
+
+/// What is calibrated behind a training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalibrationConfig {
+    /// Whether momenta of neutral classes are scaled so that the median of their energies is right.
+    pub scales: bool,
+    /// Share of true charged hadrons that may become electrons or muons: how sure the network must be of those. 1: as sure
+    /// as of anything else.
+    pub hadrons_lost: f64,
+}
+
+impl Default for CalibrationConfig {
+    fn default() -> Self {
+        Self { scales: true, hadrons_lost: 5e-4 }
+    }
+}
+
+/// How much the logits of electrons and muons have to be lowered so that no more than this share of charged hadrons is
+/// lost; `margins` are those of charged hadrons: the better logit of the two minus the best of the others.
+fn lowered(mut margins: Vec<f32>, share: f64) -> f32 {
+    margins.sort_by(|a, b| b.total_cmp(a));
+    let allowed = (share * margins.len() as f64) as usize;
+    margins.get(allowed).copied().unwrap_or(0.0).max(0.0)
+}
 
 /// Decisions with a scale for each neutral class: that which brings the median of energies over those of targets to 1,
 /// where both agree in class. (A logarithm that is right on average makes numbers that are too small on average.)
 ///
 /// # Errors
 /// Weights that do not fit.
-pub fn decisions(model: &Model, samples: &Samples) -> Result<Decisions> {
+pub fn decisions(model: &Model, samples: &Samples, config: &CalibrationConfig) -> Result<Decisions> {
     let mut ratios: BTreeMap<i32, Vec<f32>> = BTreeMap::new();
+    let mut margins = Vec::new();
+    let best = |logits: &[f32], wanted: bool| {
+        let pairs = logits.iter().zip(&model.shape.classes).filter(|(_, pdg)| LEPTONS.contains(pdg) == wanted);
+        pairs.fold(f32::NEG_INFINITY, |best, (logit, _)| best.max(*logit))
+    };
     let all: Vec<u32> = (0..samples.len() as u32).collect();
     for events in all.chunks(16) {
         let (rows, truth) = samples.joined(events);
         let tape = Tape::new(&model.weights, samples.pool(), Mode::Inference);
         let outputs = forward(&tape, &model.architecture, &model.shape, &rows, false)?;
+        for (row, class) in truth.classes.iter().enumerate() {
+            if model.shape.classes.get(*class as usize) == Some(&211) {
+                let logits = outputs.pid.row(row);
+                margins.push(best(logits, true) - best(logits, false));
+            }
+        }
         let candidates = decode(&outputs, &rows, &model.shape.classes, &Decisions::default());
         for (row, candidate) in candidates.iter().enumerate().filter(|(_, candidate)| candidate.is_present()) {
             let class = truth.classes.get(row).and_then(|class| model.shape.classes.get(*class as usize));
@@ -42,5 +82,28 @@ pub fn decisions(model: &Model, samples: &Samples) -> Result<Decisions> {
         let median = ratios.get(ratios.len() / 2).copied().filter(|_| ratios.len() >= ENOUGH)?;
         (median > 0.0).then(|| (pdg, (1.0 / median).clamp(1.0 / LARGEST, LARGEST)))
     };
-    Ok(Decisions { scales: ratios.into_iter().filter_map(scale).collect(), ..Decisions::default() })
+    let mut decisions = Decisions::default();
+    if config.scales {
+        decisions.scales = ratios.into_iter().filter_map(scale).collect();
+    }
+    let lowered = lowered(margins, config.hadrons_lost);
+    if lowered > 0.0 {
+        decisions.classes = LEPTONS.map(|pdg| (pdg, -lowered)).into();
+    }
+    Ok(decisions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_hadrons_are_lost_as_allowed() {
+        let margins: Vec<f32> = (0..100).map(|i| i as f32 - 90.0).collect();
+        // margins above 0: 1 to 9
+        assert_eq!(lowered(margins.clone(), 0.03), 6.0);
+        assert_eq!(lowered(margins.clone(), 0.0), 9.0);
+        assert_eq!(lowered(margins.clone(), 0.5), 0.0);
+        assert_eq!(lowered(margins, 1.0), 0.0);
+    }
 }

@@ -38,14 +38,16 @@ pub fn start(architecture: &Architecture, shape: &Shape, seed: u64) -> Result<We
     feed_forward(&mut weights, "nn_binary_particle", read, width, 2)?;
     feed_forward(&mut weights, "nn_pid", read, width, shape.classes.len())?;
     for (name, mode) in architecture.modes() {
+        // what is added to the energy is cut at 0: it starts where gradients flow
+        let ratio = if name == "energy" { 0.05 } else { 0.0 };
         let name = format!("nn_{name}.nn");
         match mode {
             RegressionMode::Element => {}
-            RegressionMode::Direct => regression(&mut weights, &name, read, width, &[0.0])?,
+            RegressionMode::Direct => regression(&mut weights, &name, read, width, &[ratio])?,
             RegressionMode::Linear => regression(&mut weights, &name, read, width, &[1.0, 0.0])?,
             RegressionMode::DirectElemtypeSplit => {
                 for kind in 0..shape.types.len() {
-                    regression(&mut weights, &format!("{name}.{kind}"), read, width, &[0.0])?;
+                    regression(&mut weights, &format!("{name}.{kind}"), read, width, &[ratio])?;
                 }
             }
         }

@@ -16,6 +16,7 @@ use crate::data::transform::correct;
 use crate::data::{Event, EventReader, Layout};
 use crate::error::PflowError;
 use crate::figures;
+use crate::network::calibrate::{CalibrationConfig, decisions};
 use crate::network::inputs::{InputConfig, Scales};
 use crate::network::loss::TERMS;
 use crate::network::train::{CpuClock, Judgement, Samples, TrainConfig, Trainer};
@@ -35,8 +36,8 @@ pub struct TrainKeys {
     pub validation_split: f64,
     /// Most training events that are read; 0 for all.
     pub max_events: u64,
-    /// Whether momenta of classes are scaled, and the threshold of presence is set, by what the validation events show.
-    pub calibrate: bool,
+    /// What the validation events set behind the training; null for nothing.
+    pub calibrate: Option<CalibrationConfig>,
     /// Model to start from: a file, or the folder of a training. Tensors that fit are taken, others start anew; its scales
     /// and what it is told of elements are kept.
     pub start: String,
@@ -56,7 +57,7 @@ impl Default for TrainKeys {
             training: TrainConfig::default(),
             validation_split: 0.1,
             max_events: 0,
-            calibrate: true,
+            calibrate: Some(CalibrationConfig::default()),
             start: String::new(),
             frozen: Vec::new(),
             checkpoint: String::new(),

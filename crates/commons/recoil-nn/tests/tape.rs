@@ -13,7 +13,7 @@ fn numbers(count: usize, seed: usize) -> Vec<f32> {
 fn check(
     name: &str,
     weights: &mut Weights,
-    x: &mut Vec<f32>,
+    x: &mut [f32],
     columns: usize,
     program: impl Fn(&Tape<'_>, &Value) -> Result<Value>,
 ) {
@@ -42,17 +42,17 @@ fn check(
         let error = (f64::from(found) - expected).abs();
         assert!(error < 3e-3 * (1.0 + expected.abs()), "{name}, {what}: {found} {expected}");
     };
-    for index in 0..x.len() {
+    for (index, found) in to_x.iter().enumerate() {
         let kept = x[index];
-        let at = |value: f32, x: &mut Vec<f32>| {
+        let at = |value: f32, x: &mut [f32]| {
             x[index] = value;
             loss_at(weights, x)
         };
         let (high, low) = (at(kept + step, x), at(kept - step, x));
         x[index] = kept;
-        compare(format!("x[{index}]"), to_x[index], high, low);
+        compare(format!("x[{index}]"), *found, high, low);
     }
-    for index in 0..weights.len() {
+    for (index, found) in gradient.iter().enumerate() {
         let kept = weights.values()[index];
         let at = |value: f32, weights: &mut Weights| {
             weights.values_mut()[index] = value;
@@ -60,7 +60,7 @@ fn check(
         };
         let (high, low) = (at(kept + step, weights), at(kept - step, weights));
         weights.values_mut()[index] = kept;
-        compare(format!("weight {index}"), gradient[index], high, low);
+        compare(format!("weight {index}"), *found, high, low);
     }
 }
 

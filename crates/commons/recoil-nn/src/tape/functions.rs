@@ -58,7 +58,7 @@ pub(super) fn erf(x: f32) -> f32 {
     let mut q = 1.061_405_4_f32;
     q = q.mul_add(t, -1.453_152);
     q = q.mul_add(t, 1.421_413_7);
-    q = q.mul_add(t, -0.284_496_74);
+    q = q.mul_add(t, -0.284_496_75);
     q = q.mul_add(t, 0.254_829_6);
     let y = 1.0 - q * t * exp(-a * a);
     if x < 0.0 { -y } else { y }

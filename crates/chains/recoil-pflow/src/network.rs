@@ -4,7 +4,7 @@
 //!   tensors, with the names of the reference implementation.
 //! * [`inputs`] turns events into rows of numbers: features as they were measured, places in the calorimeter and links to
 //!   neighbours; the rows of all events stand one behind the other, so that nothing is padded.
-//! * [`forward`] computes, [`loss`] judges, [`train`] learns; [`decode`] makes candidates of outputs.
+//! * [`mod@forward`] computes, [`loss`] judges, [`train`] learns; [`decode`] makes candidates of outputs.
 //! * [`Model`] is all of it in one safetensors file; [`export`] writes ONNX.
 
 mod architecture;

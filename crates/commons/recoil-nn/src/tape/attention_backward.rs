@@ -3,10 +3,10 @@
 //! With w_ij the weight of key j for query i, y_i the result and g_i its gradient, the derivative by the score is
 //! w_ij (g_i v_j - g_i y_i).
 
-use super::attention::{Heads, View, products, range, weighted};
+use super::attention::{Heads, View, exp2, products, range, weighted};
 use super::product::{Packed, load, store};
-use crate::kernel::pointwise::exp;
 use pulp::{Arch, Simd, WithSimd};
+use std::f32::consts::{LN_2, LOG2_E};
 
 /// Queries and keys of a tile: both matrices of pairs stay in the cache.
 const QUERIES: usize = 32;
@@ -52,7 +52,7 @@ struct Keys {
 
 /// The queries of a tile, padded with zeros to [`QUERIES`] rows.
 struct Tile {
-    /// Scaled queries, and gradients.
+    /// Queries, scaled for logarithms to base 2, and gradients.
     queries: Vec<f32>,
     gradients: Vec<f32>,
     weights: Vec<f32>,
@@ -123,7 +123,7 @@ impl Backward<'_> {
             let own = (row * count + head) * width..(row * count + head + 1) * width;
             let (g, y) = (&self.g[own.clone()], &self.y[own]);
             let query = &mut tile.queries[r * stride..][..width];
-            query.iter_mut().zip(self.views[0].from(row, head * width)).for_each(|(to, q)| *to = scale * q);
+            query.iter_mut().zip(self.views[0].from(row, head * width)).for_each(|(to, q)| *to = scale * LOG2_E * q);
             tile.gradients[r * stride..][..width].copy_from_slice(g);
             tile.shift[r] = g.iter().zip(y).map(|(g, y)| g * y).sum();
             tile.normaliser[r] = self.normaliser[row * count + head];
@@ -153,7 +153,7 @@ impl Backward<'_> {
                     let slopes = &mut S::as_mut_simd_f32s(&mut tile.slopes[r * KEYS..(r + 1) * KEYS]).0[..vectors];
                     let (normaliser, shift) = (simd.splat_f32s(tile.normaliser[r]), simd.splat_f32s(tile.shift[r]));
                     for (weight, slope) in weights.iter_mut().zip(slopes) {
-                        *weight = exp(simd, simd.sub_f32s(*weight, normaliser));
+                        *weight = exp2(simd, simd.sub_f32s(*weight, normaliser));
                         *slope = simd.mul_f32s(*weight, simd.sub_f32s(*slope, shift));
                     }
                 }
@@ -178,13 +178,14 @@ impl Backward<'_> {
         let all = own.len().next_multiple_of(S::F32_LANES);
         let strip = 2 * S::F32_LANES;
         let [_, to_keys, to_values] = &mut self.to;
-        for (to, sums) in [(to_keys, &keys.to_keys), (to_values, &keys.to_values)] {
+        // queries were scaled for logarithms to base 2
+        for (to, sums, factor) in [(to_keys, &keys.to_keys, LN_2), (to_values, &keys.to_values, 1.0)] {
             for (local, key) in own.clone().enumerate() {
                 let first = local / strip * strip;
                 let wide = (all - first).min(strip);
                 let to = &mut to[(key * count + head) * width..][..width];
                 for (column, to) in to.iter_mut().enumerate() {
-                    *to += sums[first * stride + column * wide + local - first];
+                    *to += factor * sums[first * stride + column * wide + local - first];
                 }
             }
         }

@@ -342,3 +342,39 @@ fn a_real_file_from_end_to_end() {
         works(&["pflow", "jets", "--input", &rules, "--prefix", "cand_", "-o", &jets, "--algorithm", "ee_genkt"]);
     assert!(report["values"]["jets"].as_u64().unwrap() > 100, "{report}");
 }
+
+#[test]
+fn a_network_is_trained_applied_and_compared() {
+    let folder = Folder::new();
+    let (events, model, again) = (folder.file("events.parquet"), folder.file("model"), folder.file("again"));
+    works(&["pflow", "simulate", "-o", &events, "--events", "60", "--seed", "4"]);
+    let small = ["architecture.layers=1", "architecture.heads=2", "inputs.links.enabled=true", "training.steps=40"];
+    let train = |out: &str, threads: &str, more: &[&str]| {
+        let words = ["pflow", "train", "--input", &events, "-o", out, "--threads", threads];
+        works(&[&words[..], &small, more].concat())
+    };
+    let report = train(&model, "1", &[]);
+    assert_eq!(report["values"]["steps"], 40);
+    train(&again, "2", &[]);
+    let file = |folder: &str| format!("{folder}/history.csv");
+    assert!(same(&file(&model), &file(&again)));
+    let predicted = folder.file("predicted.parquet");
+    works(&["pflow", "predict", "--model", &model, "--input", &events, "-o", &predicted]);
+    let quality = folder.file("quality");
+    works(&["pflow", "evaluate", "--input", &predicted, "--name", "network", "-o", &quality]);
+    let metrics: Json =
+        serde_json::from_str(&std::fs::read_to_string(format!("{quality}/metrics.json")).unwrap()).unwrap();
+    assert!(metrics["algorithms"]["network"]["accuracy"].as_f64().unwrap() > 0.6);
+    let exported = folder.file("model.onnx");
+    works(&["pflow", "export", "--model", &model, "-o", &exported]);
+    assert!(std::fs::metadata(&exported).unwrap().len() > 10_000);
+
+    let out = folder.file("out.parquet");
+    let message = fails(&["pflow", "predict", "--input", &events, "-o", &out], 2);
+    assert!(message.contains("no model is given"), "{message}");
+    let other = golden("model_attention.safetensors");
+    let message = fails(&["pflow", "predict", "--model", &other, "--input", &events, "-o", &out], 3);
+    assert!(message.contains("is no model of particle flow"), "{message}");
+    let message = fails(&["pflow", "train", "--input", &events, "-o", &out, "training.batch=0"], 2);
+    assert!(message.contains("training.batch"), "{message}");
+}

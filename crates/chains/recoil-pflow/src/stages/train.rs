@@ -294,9 +294,8 @@ fn finish(
     record: Recorder<'_>,
 ) -> std::result::Result<Report, StageError> {
     let mut model = trainer.result();
-    if config.calibrate {
-        model.decisions =
-            crate::network::calibrate::decisions(&model, validation).internal_error("cannot calibrate")?;
+    if let Some(calibrate) = &config.calibrate {
+        model.decisions = decisions(&model, validation, calibrate).internal_error("cannot calibrate")?;
     }
     let path = run.output(MODEL_FILE)?;
     model.write(&path, &[("recoil.provenance", run.embedded_provenance())]).output_error("cannot write the model")?;

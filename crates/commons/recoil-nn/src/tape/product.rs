@@ -230,7 +230,7 @@ pub(super) fn store<S: Simd, const V: usize>(simd: S, out: &mut [f32], values: [
 
 /// out += the sum over rows of a transposed times b: `out` has as many rows as `a` columns.
 pub fn outer(a: &[f32], a_stride: usize, a_columns: usize, b: &[f32], b_stride: usize, rows: usize, out: &mut [f32]) {
-    let columns = if a_columns == 0 { 0 } else { out.len() / a_columns };
+    let columns = out.len().checked_div(a_columns).unwrap_or(0);
     if rows > 0 && columns > 0 {
         Arch::new().dispatch(Outer { a, a_stride, a_columns, b, b_stride, columns, rows, out });
     }

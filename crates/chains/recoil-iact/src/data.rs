@@ -122,6 +122,51 @@ pub const DL1_PARAMETERS: &[Column] = &[
     Column::plain("src_y", Kind::F32, "m", "Source position in the camera"),
 ];
 
+/// The columns of the configuration of a simulation in the order of the files.
+pub const RUN_CONFIG: &[Column] = &[
+    Column::plain("obs_id", Kind::I32, "", "MC Run Identifier"),
+    Column::plain("run_number", Kind::I32, "", "Original sim_telarray run number"),
+    Column::plain("corsika_version", Kind::I64, "", "CORSIKA version * 1000"),
+    Column::plain("simtel_version", Kind::I64, "", "sim_telarray version * 1000"),
+    Column::quantity("energy_range_min", Kind::F32, "TeV", "Lower limit of energy range of primary particle"),
+    Column::quantity("energy_range_max", Kind::F32, "TeV", "Upper limit of energy range of primary particle"),
+    Column::quantity("prod_site_B_total", Kind::F64, "uT", "total geomagnetic field"),
+    Column::quantity("prod_site_B_declination", Kind::F64, "rad", "magnetic declination"),
+    Column::quantity("prod_site_B_inclination", Kind::F64, "rad", "magnetic inclination"),
+    Column::quantity("prod_site_alt", Kind::F64, "m", "height of observation level"),
+    Column::plain("spectral_index", Kind::F64, "", "Power-law spectral index of spectrum"),
+    Column::plain("shower_prog_start", Kind::I64, "", "Time when shower simulation started, CORSIKA: only date"),
+    Column::plain("shower_prog_id", Kind::I64, "", "CORSIKA=1, ALTAI=2, KASCADE=3, MOCCA=4"),
+    Column::plain("detector_prog_start", Kind::I64, "", "Time when detector simulation started"),
+    Column::plain("detector_prog_id", Kind::I64, "", "simtelarray=1"),
+    Column::plain("n_showers", Kind::I64, "", "Number of showers simulated"),
+    Column::plain("shower_reuse", Kind::I64, "", "Numbers of uses of each shower"),
+    Column::quantity("max_alt", Kind::F32, "rad", "Maximum shower altitude"),
+    Column::quantity("min_alt", Kind::F32, "rad", "Minimum shower altitude"),
+    Column::quantity("max_az", Kind::F32, "rad", "Maximum shower azimuth"),
+    Column::quantity("min_az", Kind::F32, "rad", "Minimum shower azimuth"),
+    Column::plain("diffuse", Kind::I64, "", "Diffuse Mode On/Off"),
+    Column::quantity("max_viewcone_radius", Kind::F32, "deg", "Maximum viewcone radius"),
+    Column::quantity("min_viewcone_radius", Kind::F32, "deg", "Minimum viewcone radius"),
+    Column::quantity("max_scatter_range", Kind::F32, "m", "Maximum scatter range"),
+    Column::quantity("min_scatter_range", Kind::F32, "m", "Minimum scatter range"),
+    Column::plain("core_pos_mode", Kind::I64, "", "Core Position Mode (0=Circular, 1=Rectangular)"),
+    Column::plain("atmosphere", Kind::I64, "", "Atmospheric model number"),
+    Column::plain("corsika_iact_options", Kind::I64, "", "CORSIKA simulation options for IACTs"),
+    Column::plain("corsika_low_E_model", Kind::I64, "", "CORSIKA low-energy simulation physics model"),
+    Column::plain(
+        "corsika_high_E_model",
+        Kind::I64,
+        "",
+        "CORSIKA physics model ID for high energies (1=VENUS, 2=SIBYLL, 3=QGSJET, 4=DPMJET, 5=NeXus, 6=EPOS) ",
+    ),
+    Column::plain("corsika_bunchsize", Kind::F64, "", "Number of Cherenkov photons per bunch"),
+    Column::quantity("corsika_wlen_min", Kind::F64, "nm", "Minimum wavelength of cherenkov light"),
+    Column::quantity("corsika_wlen_max", Kind::F64, "nm", "Maximum wavelength of cherenkov light"),
+    Column::plain("corsika_low_E_detail", Kind::I64, "", "More details on low E interaction model (version etc.)"),
+    Column::plain("corsika_high_E_detail", Kind::I64, "", "More details on high E interaction model (version etc.)"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

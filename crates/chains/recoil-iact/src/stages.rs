@@ -1,8 +1,12 @@
 //! The chain's steps bound to files and configuration.
 
+pub mod bench;
+pub mod dl1ab;
 pub mod ls;
+pub mod merge;
 pub mod r0_to_dl1;
 pub mod simulate;
+pub mod split;
 
 use recoil_stage::{AnyStage, ErrorKind, StageError};
 
@@ -10,7 +14,15 @@ use crate::error::IactError;
 
 /// All stages of this file's folder, in the order of the chain.
 pub fn all() -> Vec<Box<dyn AnyStage>> {
-    vec![Box::new(ls::Ls), Box::new(simulate::Simulate), Box::new(r0_to_dl1::R0ToDl1)]
+    vec![
+        Box::new(ls::Ls),
+        Box::new(simulate::Simulate),
+        Box::new(r0_to_dl1::R0ToDl1),
+        Box::new(dl1ab::Dl1ab),
+        Box::new(merge::Merge),
+        Box::new(split::Split),
+        Box::new(bench::Bench),
+    ]
 }
 
 /// Whose fault an error is: a wrong key is the user's, everything else is in the input.

@@ -172,3 +172,41 @@ fn added_light_is_seeded() {
     let same = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
     assert!(plain.len() > 2 && same(&noisy, &again) && !same(&plain, &noisy), "{plain:?} {noisy:?} {again:?}");
 }
+
+#[test]
+fn configurations_of_real_productions_are_understood() {
+    let root = std::env::var_os("RECOIL_REALDATA").map(|root| Path::new(&root).join("production"));
+    let Some(root) = root.filter(|root| root.is_dir()) else {
+        eprintln!("SKIPPED: RECOIL_REALDATA does not name a folder with production/");
+        return;
+    };
+    let mut folders = vec![root];
+    let (mut read, mut wrong) = (0, 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "json")
+                && std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"tailcut\""))
+            {
+                for (stage, input) in [("iact r0-to-dl1", "a.simtel.gz"), ("iact dl1ab", "a.h5")] {
+                    let registry = Registry::new(stages::all());
+                    let request = Request {
+                        given: vec![Given::File(path.clone())],
+                        inputs: vec![input.into()],
+                        output: Some("out.h5".into()),
+                        seed: None,
+                    };
+                    if let Err(error) = registry.find(stage).unwrap().prepare(&request) {
+                        eprintln!("{stage}: {error}");
+                        wrong += 1;
+                    }
+                    read += 1;
+                }
+            }
+        }
+    }
+    assert!(read > 20, "{read}");
+    assert_eq!(wrong, 0, "of {read} configurations are not understood");
+}

@@ -31,6 +31,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// units stand in brackets, as in [m]
+#![allow(rustdoc::broken_intra_doc_links)]
+
 pub mod bytes;
 pub mod camera;
 pub mod corsika;

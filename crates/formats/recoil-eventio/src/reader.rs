@@ -221,6 +221,11 @@ impl Reader {
         self.source.name()
     }
 
+    /// Number of bytes of content that were read (after decompression).
+    pub fn bytes(&self) -> u64 {
+        self.source.at()
+    }
+
     /// The next object; `None` at the end of the file. After an error there are no more.
     ///
     /// # Errors

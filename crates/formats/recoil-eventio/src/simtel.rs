@@ -153,6 +153,11 @@ impl SimtelReader {
         self.reader.name()
     }
 
+    /// Number of bytes of content that were read (after decompression).
+    pub fn bytes(&self) -> u64 {
+        self.reader.bytes()
+    }
+
     /// Header of the run.
     pub fn run(&self) -> &RunHeader {
         &self.state.run

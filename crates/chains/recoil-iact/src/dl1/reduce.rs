@@ -162,11 +162,26 @@ pub struct Work {
     pub part: TelescopeEvent,
 }
 
-/// The parts of an event.
+/// A row of the table of triggers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trigger {
+    /// Number of the run.
+    pub run: i32,
+    /// Number of the event.
+    pub event: i64,
+    /// Time of the trigger: seconds since 1970 and nanoseconds.
+    pub time: (i32, i32),
+    /// Telescopes that triggered.
+    pub telescopes: Vec<i32>,
+    /// Kind of event.
+    pub event_type: i64,
+}
+
+/// The trigger of an event and its parts.
 ///
 /// # Errors
 /// Telescopes that the file does not describe well enough.
-pub fn work(event: Event, reader: &SimtelReader, models: &mut Models, how: &Reduction) -> Result<Vec<Work>> {
+pub fn work(event: Event, reader: &SimtelReader, models: &mut Models, how: &Reduction) -> Result<(Trigger, Vec<Work>)> {
     let run = reader.run();
     let array = Direction::new(f64::from(run.direction[1]), f64::from(run.direction[0]));
     let event_type = event_type(event.calibration);
@@ -182,6 +197,8 @@ pub fn work(event: Event, reader: &SimtelReader, models: &mut Models, how: &Redu
         array,
     });
     let (seconds, nanoseconds) = event.trigger.gps_time;
+    let telescopes = event.trigger.triggered.iter().map(|telescope| i32::from(*telescope)).collect();
+    let trigger = Trigger { run: run.run, event: number, time: (seconds, nanoseconds), telescopes, event_type };
     let trigger_time = f64::from(seconds) + f64::from(nanoseconds) * 1e-9;
     let parts = event.telescopes.into_iter().filter(|part| matches!(part.recorded, Recorded::Samples(_)));
     let parts = parts.map(|part| {
@@ -199,7 +216,7 @@ pub fn work(event: Event, reader: &SimtelReader, models: &mut Models, how: &Redu
         };
         Ok(Work { place, shower, model, part })
     });
-    parts.collect()
+    Ok((trigger, parts.collect::<Result<_>>()?))
 }
 
 /// The kind of event of a kind of calibration; [`SUBARRAY`] for showers.

@@ -146,21 +146,26 @@ pub struct Place {
     pub event_type: i64,
 }
 
+/// The ellipse of an image without light.
+pub const NO_ELLIPSE: Hillas = Hillas {
+    intensity: f64::NAN,
+    x: f64::NAN,
+    y: f64::NAN,
+    r: f64::NAN,
+    phi: f64::NAN,
+    length: f64::NAN,
+    length_uncertainty: f64::NAN,
+    width: f64::NAN,
+    width_uncertainty: f64::NAN,
+    psi: f64::NAN,
+    skewness: f64::NAN,
+    kurtosis: f64::NAN,
+};
+
 /// The values of a row in the order of [`DL1_PARAMETERS`].
 pub fn values(image: &ImageRow, place: &Place, shower: Option<&TrueShower>, focal_length: f64) -> [f64; COLUMNS] {
     let nan = f64::NAN;
-    let none = Hillas {
-        intensity: nan,
-        x: nan,
-        y: nan,
-        r: nan,
-        phi: nan,
-        psi: nan,
-        skewness: nan,
-        kurtosis: nan,
-        ..Hillas::default()
-    };
-    let ellipse = image.ellipse.unwrap_or(none);
+    let ellipse = image.ellipse.unwrap_or(NO_ELLIPSE);
     let [length, width, length_uncertainty, width_uncertainty] = image.angles;
     let source = shower.map_or((nan, nan), |s| camera_from_sky(s.direction, s.array, focal_length));
     let disp = disp(source, (ellipse.x, ellipse.y), ellipse.psi);

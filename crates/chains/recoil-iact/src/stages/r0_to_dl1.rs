@@ -15,7 +15,8 @@ use super::blame;
 use crate::clean::{DynamicCleaning, Tailcut};
 use crate::config::{FocalLengthChoice, LSTCHAIN_KEYS, NsbTuning, SourceConfig, WindowConfig};
 use crate::dl1::columns::{Images, image_schema, parameter_batch, parameter_schema};
-use crate::dl1::reduce::{Models, Reduced, Reducer, Reduction, Work, work};
+use crate::dl1::hdf5::Dl1File;
+use crate::dl1::reduce::{Models, Reduced, Reducer, Reduction, Trigger, Work, work};
 use crate::error::{IactError, Result};
 use crate::parameters::timing::Starts;
 use crate::waveform::integrate::Extractor;
@@ -59,8 +60,10 @@ pub struct R0ToDl1Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TableFormat {
-    /// Parquet: one file of parameters and one of images.
+    /// HDF5 in the layout of lstchain.
     #[default]
+    H5,
+    /// Parquet: one file of parameters and one of images.
     Parquet,
 }
 
@@ -84,9 +87,18 @@ impl Default for R0ToDl1Config {
 
 impl Config for R0ToDl1Config {
     fn check(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
         let window = self.window();
-        let problem = Problem::new(format!("{:?}.window_shift", self.image_extractor), "is not inside the window");
-        if window.window_shift >= window.window_width { vec![problem] } else { Vec::new() }
+        if window.window_shift >= window.window_width {
+            let key = format!("{:?}.window_shift", self.image_extractor);
+            found.push(Problem::new(key, "is not inside the window"));
+        }
+        let tuning = &self.waveform_nsb_tuning;
+        if tuning.nsb_tuning && tuning.nsb_tuning_ratio.is_some() {
+            let told = "is of no use without the simulated rate: give nsb_tuning_rate_GHz and remove it";
+            found.push(Problem::new("waveform_nsb_tuning.nsb_tuning_ratio", told));
+        }
+        found
     }
 
     fn foreign() -> &'static [&'static str] {
@@ -112,7 +124,7 @@ impl R0ToDl1Config {
         Wanted { telescopes, photo_electrons: false }
     }
 
-    fn reduction(&self, run: &Run) -> Result<Reduction, StageError> {
+    pub(super) fn reduction(&self, run: &Run) -> Result<Reduction, StageError> {
         let response = match &self.waveform_nsb_tuning.spe_location {
             Some(file) if self.waveform_nsb_tuning.nsb_tuning => {
                 let text = std::fs::read_to_string(file).input_error(format!("cannot read {file}"))?;
@@ -159,11 +171,11 @@ impl Stage for R0ToDl1 {
     fn outputs(&self, config: &R0ToDl1Config, inputs: &Inputs) -> Vec<String> {
         let of = |file: &recoil_stage::InputFile| {
             let base = base_name(&file.path);
-            let mut names = vec![format!("{base}.parquet")];
-            if config.images {
-                names.push(format!("{base}_images.parquet"));
+            match (config.format, config.images) {
+                (TableFormat::H5, _) => vec![format!("{base}.h5")],
+                (TableFormat::Parquet, false) => vec![format!("{base}.parquet")],
+                (TableFormat::Parquet, true) => vec![format!("{base}.parquet"), format!("{base}_images.parquet")],
             }
-            names
         };
         inputs.files().iter().flat_map(of).collect()
     }
@@ -211,7 +223,7 @@ fn reduce_file(
     let doing = format!("cannot reduce {}", path.display());
     let mut reader = SimtelReader::open(path, config.wanted()).map_err(|error| blame(doing.clone())(error.into()))?;
     let mut models = Models::default();
-    let mut tables = Tables::create(config, run, &base_name(path))?;
+    let mut tables = None;
     let progress = run.progress("reducing", "events", None);
     let limit = config.source_config.event_source.max_events.unwrap_or(u64::MAX);
     let calibration = !config.source_config.simtel.skip_calibration_events;
@@ -221,6 +233,7 @@ fn reduce_file(
     while more {
         run.check()?;
         let mut batch: Vec<Work> = Vec::new();
+        let mut triggers: Vec<Trigger> = Vec::new();
         let mut events = 0;
         while events < BATCH as u64 && more {
             if counts.events + events >= limit {
@@ -230,7 +243,9 @@ fn reduce_file(
             match reader.next_event() {
                 Ok(Some(event)) if event.calibration.is_some() && !calibration => {}
                 Ok(Some(event)) => {
-                    batch.extend(work(event, &reader, &mut models, how).map_err(blame(doing.clone()))?);
+                    let (trigger, parts) = work(event, &reader, &mut models, how).map_err(blame(doing.clone()))?;
+                    triggers.push(trigger);
+                    batch.extend(parts);
                     events += 1;
                 }
                 Ok(None) => more = false,
@@ -260,27 +275,42 @@ fn reduce_file(
         counts.images += reduced.len() as u64;
         counts.with_light += reduced.iter().filter(|found| found.mask.contains(&true)).count() as u64;
         progress.add(events);
-        tables.write(reduced)?;
+        // cameras and calibrations stand before the first event
+        let tables = match &mut tables {
+            Some(tables) => tables,
+            none => none.insert(Tables::create(config, run, &base_name(path), &reader)?),
+        };
+        tables.write(&triggers, reduced)?;
     }
+    let source = &config.source_config;
+    let wanted = source.event_source.focal_length_choice.unwrap_or(source.simtel.focal_length_choice);
     for (number, telescope) in reader.telescopes() {
         let unknown = telescope.camera.effective_focal_length.is_none_or(|length| length.is_nan() || length <= 0.0);
-        if unknown && config.source_config.simtel.focal_length_choice == FocalLengthChoice::Effective {
+        if unknown && wanted == FocalLengthChoice::Effective {
             let told = format!("telescope {number} has no effective focal length: the equivalent one stands in");
             run.warn("focal_length", told);
         }
     }
-    tables.finish(&run.embedded_provenance())?;
+    if let Some(tables) = tables {
+        tables.finish(&run.embedded_provenance(), &reader)?;
+    }
     Ok((counts, cut))
 }
 
 /// The tables of a file.
-struct Tables {
-    parameters: Box<dyn BatchWriter>,
-    images: Option<Box<dyn BatchWriter>>,
+enum Tables {
+    H5(Box<Dl1File>),
+    Parquet { parameters: Box<dyn BatchWriter>, images: Option<Box<dyn BatchWriter>> },
 }
 
 impl Tables {
-    fn create(config: &R0ToDl1Config, run: &Run, base: &str) -> Result<Self, StageError> {
+    fn create(config: &R0ToDl1Config, run: &Run, base: &str, reader: &SimtelReader) -> Result<Self, StageError> {
+        if config.format == TableFormat::H5 {
+            let name = format!("{base}.h5");
+            let json = serde_json::to_string(config).internal_error("cannot record the configuration")?;
+            let made = Dl1File::create(&run.output(&name)?, reader, json, config.images);
+            return Ok(Self::H5(Box::new(made.map_err(blame(format!("cannot write {name}")))?)));
+        }
         let create = |name: String, schema: &SchemaRef| -> Result<Box<dyn BatchWriter>, StageError> {
             let doing = || format!("cannot write {name}");
             let address = Address::of_path(&run.output(&name)?).output_error(doing())?;
@@ -291,27 +321,42 @@ impl Tables {
             true => Some(create(format!("{base}_images.parquet"), &image_schema())?),
             false => None,
         };
-        Ok(Self { parameters, images })
+        Ok(Self::Parquet { parameters, images })
     }
 
-    fn write(&mut self, reduced: Vec<Reduced>) -> Result<(), StageError> {
-        let rows: Vec<_> = reduced.iter().map(|found| found.values).collect();
-        let batch = parameter_batch(&rows).map_err(blame("cannot write parameters"))?;
-        self.parameters.write(&batch).output_error("cannot write parameters")?;
-        if let Some(writer) = &mut self.images {
-            let mut images = Images::default();
-            reduced.into_iter().for_each(|found| images.push(found));
-            let batch = images.batch().map_err(blame("cannot write images"))?;
-            writer.write(&batch).output_error("cannot write images")?;
+    fn write(&mut self, triggers: &[Trigger], reduced: Vec<Reduced>) -> Result<(), StageError> {
+        match self {
+            Self::H5(file) => {
+                let written = triggers.iter().try_for_each(|trigger| file.trigger(trigger));
+                written.and_then(|()| file.events(reduced)).map_err(blame("cannot write DL1"))
+            }
+            Self::Parquet { parameters, images } => {
+                let rows: Vec<_> = reduced.iter().map(|found| found.values).collect();
+                let batch = parameter_batch(&rows).map_err(blame("cannot write parameters"))?;
+                parameters.write(&batch).output_error("cannot write parameters")?;
+                if let Some(writer) = images {
+                    let mut images = Images::default();
+                    reduced.into_iter().for_each(|found| images.push(found));
+                    let batch = images.batch().map_err(blame("cannot write images"))?;
+                    writer.write(&batch).output_error("cannot write images")?;
+                }
+                Ok(())
+            }
         }
-        Ok(())
     }
 
-    fn finish(self, provenance: &str) -> Result<(), StageError> {
-        self.parameters.finish(Some(provenance)).output_error("cannot write parameters")?;
-        match self.images {
-            Some(images) => images.finish(Some(provenance)).output_error("cannot write images"),
-            None => Ok(()),
+    fn finish(self, provenance: &str, reader: &SimtelReader) -> Result<(), StageError> {
+        match self {
+            Self::H5(file) => {
+                file.finish(reader.histograms(), reader.run().run, provenance).map_err(blame("cannot write DL1"))
+            }
+            Self::Parquet { parameters, images } => {
+                parameters.finish(Some(provenance)).output_error("cannot write parameters")?;
+                match images {
+                    Some(images) => images.finish(Some(provenance)).output_error("cannot write images"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }

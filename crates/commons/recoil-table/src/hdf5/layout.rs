@@ -1,8 +1,11 @@
 //! Where the columns of a table stand in a file.
 
+use std::path::Path;
+
 use hdf5_pure::{AttrValue, Dataset, Datatype, DatatypeByteOrder, File, Group};
 
 use super::frame::frame;
+use super::rows::Packed;
 use super::{failed, malformed};
 use crate::error::{Error, Result};
 use crate::record::{Element, FieldLayout};
@@ -25,6 +28,8 @@ pub(super) struct Table {
 /// A data set of which each row holds values of one or more columns.
 pub(super) struct Part {
     pub dataset: Dataset,
+    /// Reads the rows where the library cannot undo the packing.
+    pub packed: Option<Packed>,
     /// Bytes per row.
     pub stride: usize,
     /// Whether the rows are strings of varying length.
@@ -182,6 +187,14 @@ impl Table {
         Ok(table)
     }
 
+    /// Prepares the reading of data sets that the library cannot unpack.
+    pub fn unpack(&mut self, path: &Path, place: &str) -> Result<()> {
+        for part in &mut self.parts {
+            part.packed = Packed::of(path, place, &part.dataset, part.stride)?;
+        }
+        Ok(())
+    }
+
     /// Adds the columns of a data set; what cannot be read is told in `skipped`.
     pub fn add(&mut self, here: &str, dataset: Dataset, name: &str) -> Result<()> {
         let wrong = |error| failed(here, &error);
@@ -200,7 +213,7 @@ impl Table {
         if is_text {
             let field = plain(name, 0, Element::Bytes(0));
             self.columns.push((name.to_owned(), part, field));
-            self.parts.push(Part { dataset, stride: 16, text: true });
+            self.parts.push(Part { dataset, packed: None, stride: 16, text: true });
             return Ok(());
         }
         let size = usize::try_from(dataset.element_size().map_err(wrong)?).unwrap_or(usize::MAX);
@@ -215,7 +228,7 @@ impl Table {
             }
             other => self.add_field(here, part, stride, plain(name, 0, Element::Void(0)), other, &inner)?,
         }
-        self.parts.push(Part { dataset, stride, text: false });
+        self.parts.push(Part { dataset, packed: None, stride, text: false });
         Ok(())
     }
 

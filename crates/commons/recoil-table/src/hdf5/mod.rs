@@ -8,19 +8,25 @@
 //! * any other data set: one column of its name.
 //!
 //! Further axes become fixed-size lists. [`Hdf5Writer`] writes a PyTables table, batch after batch, which h5py,
-//! PyTables and `pandas.read_hdf` read; [`write_frames`] writes pandas' `fixed` format.
+//! PyTables and `pandas.read_hdf` read; [`write_frames`] writes pandas' `fixed` format. [`TableFile`] and [`StoredTable`]
+//! handle files with many tables. Data sets packed by Blosc, the packer of PyTables, are read too.
 
+mod blosc;
+mod file;
 mod frame;
 mod layout;
 mod read;
+mod rows;
 mod write;
 
 use std::path::Path;
 
 use hdf5_pure::{File, FormatError};
 
+pub use file::{Attribute, Member, StoredTable, TableFile, TableRows, Value, file_texts, offset_of, row_bytes};
 pub use frame::{Frame, write_frames};
 pub use read::Hdf5Reader;
+pub use rows::RowReader;
 pub use write::Hdf5Writer;
 
 use crate::contents::Object;

@@ -38,7 +38,8 @@ impl Hdf5Reader {
             Some(name) => name.trim_matches('/').to_owned(),
             None => only(&path, tables(&path, &opened)?)?,
         };
-        let table = Table::find(&path, &opened, &name)?;
+        let mut table = Table::find(&path, &opened, &name)?;
+        table.unpack(&address.path, &path)?;
         let file: Arc<str> = place(&path, &name).into();
         let attributes = match table.parts.as_slice() {
             [only] => only.dataset.attrs().map_err(|error| failed(&file, &error))?,
@@ -124,11 +125,17 @@ impl BatchReader for Hdf5Reader {
         let rows = usize::try_from(count).unwrap_or(usize::MAX);
         let mut raw: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
         for (part, _) in &self.columns {
-            let Some(source) = self.parts.get(*part).filter(|source| !source.text && !raw.contains_key(part)) else {
+            let Some(source) = self.parts.get_mut(*part).filter(|source| !source.text && !raw.contains_key(part))
+            else {
                 continue;
             };
-            let bytes = source.dataset.read_raw_rows(self.next_row, count);
-            let bytes = bytes.map_err(|error| failed(&self.file, &error))?;
+            let bytes = match &mut source.packed {
+                Some(packed) => packed.read(&self.file, self.next_row, count, source.stride)?,
+                None => {
+                    let bytes = source.dataset.read_raw_rows(self.next_row, count);
+                    bytes.map_err(|error| failed(&self.file, &error))?
+                }
+            };
             if bytes.len() != rows.saturating_mul(source.stride) {
                 let message = format!("{} bytes of {count} rows are there, {} promised", bytes.len(), source.stride);
                 return Err(malformed(&self.file, message));

@@ -38,7 +38,7 @@ fn from_the_generator_to_merged_files() {
     .unwrap();
     let words = ["iact", "r0-to-dl1", "-f", file, "--input-file", "raw/proton_run3.simtel.zst", "-q"];
     done(dir, &[&words[..], &["--output-dir", "dl1", "-c", "config.json", "tailcut.boundary_thresh=4"]].concat());
-    let wrong = recoil(dir, &["iact", "r0-to-dl1", "-f", file, "-o", "x", "tailcut.picture=4"]);
+    let wrong = recoil(dir, &["iact", "r0-to-dl1", "-f", file, "-o", "x", "tailcut.picture_tresh=4"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean"), "{wrong:?}");
 

@@ -55,6 +55,12 @@ pub enum IactError {
     /// A table that cannot be read or written.
     #[error(transparent)]
     Table(#[from] recoil_table::Error),
+    /// A FITS file that cannot be read or written.
+    #[error(transparent)]
+    Fits(#[from] recoil_fits::FitsError),
+    /// The wish to stop.
+    #[error("stopped")]
+    Stopped,
     /// Columns that do not make a table.
     #[error(transparent)]
     Arrow(#[from] arrow_schema::ArrowError),

@@ -8,6 +8,8 @@
 //! * [`waveform`] makes charges and times of samples, [`clean`] finds the pixels with light, [`parameters`] describes them;
 //!   [`dl1`] puts these together.
 //! * [`simulate`] is a small generator of files to begin with.
+//! * [`reconstruct`] tells energy, direction and type by forests that were trained on simulations.
+//! * [`irf`] turns reconstructed events into instrument responses and sensitivity, [`production`] knows what was thrown.
 //! * [`data`] knows the columns of the tables, [`config`] the keys that the field's files have.
 //! * [`stages`] binds the chain to files.
 
@@ -21,7 +23,11 @@ pub mod coordinates;
 pub mod data;
 pub mod dl1;
 pub mod error;
+pub mod figures;
+pub mod irf;
 pub mod parameters;
+pub mod production;
+pub mod reconstruct;
 pub mod simulate;
 pub mod stages;
 pub mod twister;

@@ -1,12 +1,21 @@
 //! The chain's steps bound to files and configuration.
 
 pub mod bench;
+pub mod dl1_to_dl2;
 pub mod dl1ab;
+pub mod irfs;
 pub mod ls;
 pub mod merge;
+pub mod plot;
 pub mod r0_to_dl1;
+pub mod sensitivity;
 pub mod simulate;
 pub mod split;
+pub mod train;
+
+mod dl1_input;
+mod dl2_input;
+mod drawing;
 
 use recoil_stage::{AnyStage, ErrorKind, StageError};
 
@@ -22,6 +31,11 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(merge::Merge),
         Box::new(split::Split),
         Box::new(bench::Bench),
+        Box::new(train::Train),
+        Box::new(dl1_to_dl2::Dl1ToDl2),
+        Box::new(irfs::Irfs),
+        Box::new(sensitivity::Sensitivity),
+        Box::new(plot::Plot),
     ]
 }
 

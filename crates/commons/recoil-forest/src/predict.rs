@@ -6,16 +6,20 @@ use crate::tree::{LEAF, Tree};
 use rayon::prelude::*;
 
 /// Rows that go through a tree together, so that the tree and the rows stay in the cache.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 4096;
 /// Rows that descend side by side: while one waits for its node the others move.
 const LANES: usize = 8;
+/// Bits of a link that name the feature.
+const FEATURE_BITS: u32 = 8;
+/// Nodes of a tree that links can name.
+const NODE_LIMIT: usize = 1 << (32 - FEATURE_BITS);
 
-/// A node as the descent needs it. The children of a node lie side by side; a leaf is its own left child.
+/// A node as the descent needs it, in eight bytes. The children of a node lie side by side; a leaf is its own left child.
 #[derive(Clone, Copy)]
 struct Step {
     threshold: f32,
-    feature: u32,
-    next: u32,
+    /// left child and feature
+    link: u32,
 }
 
 /// A forest in the form in which rows descend fastest.
@@ -23,7 +27,13 @@ pub struct Predictor {
     features: usize,
     names: Vec<String>,
     width: usize,
-    trees: Vec<(Vec<Step>, Vec<f64>)>,
+    trees: Trees,
+}
+
+/// The trees, arranged for the descent where eight bytes suffice for a node.
+enum Trees {
+    Arranged(Vec<(Vec<Step>, Vec<f64>)>),
+    Plain(Vec<Tree>),
 }
 
 impl Predictor {
@@ -34,8 +44,14 @@ impl Predictor {
     pub fn new(forest: &Forest) -> Result<Self> {
         forest.check()?;
         let width = forest.task().width();
-        let trees = forest.trees().par_iter().map(|tree| arrange(tree, width)).collect();
-        Ok(Self { features: forest.features().len(), names: forest.features().to_vec(), width, trees })
+        let features = forest.features().len();
+        let small = features <= 1 << FEATURE_BITS && forest.trees().iter().all(|tree| tree.len() < NODE_LIMIT);
+        let trees = if small {
+            Trees::Arranged(forest.trees().par_iter().map(|tree| arrange(tree, width)).collect())
+        } else {
+            Trees::Plain(forest.trees().to_vec())
+        };
+        Ok(Self { features, names: forest.features().to_vec(), width, trees })
     }
 
     /// Numbers that are answered per row.
@@ -66,33 +82,70 @@ impl Predictor {
     }
 
     fn block(&self, rows: &[f32], answers: &mut [f64]) {
-        for (steps, values) in &self.trees {
-            let lanes = rows.chunks(LANES * self.features).zip(answers.chunks_mut(LANES * self.width));
-            for (rows, answers) in lanes {
-                let ends = descend(steps, rows, self.features);
-                for (answer, end) in answers.chunks_exact_mut(self.width).zip(ends) {
-                    for (sum, value) in answer.iter_mut().zip(&values[end as usize * self.width..]) {
-                        *sum += value;
+        let count = match &self.trees {
+            Trees::Plain(trees) => {
+                for tree in trees {
+                    for (row, answer) in rows.chunks_exact(self.features).zip(answers.chunks_exact_mut(self.width)) {
+                        add(answer, &tree.value, tree.leaf(row));
                     }
                 }
+                trees.len()
             }
-        }
-        let trees = self.trees.len() as f64;
+            Trees::Arranged(trees) => {
+                match self.features {
+                    0..=16 => self.descend_block::<16>(trees, rows, answers),
+                    17..=64 => self.descend_block::<64>(trees, rows, answers),
+                    _ => self.descend_block::<256>(trees, rows, answers),
+                }
+                trees.len()
+            }
+        };
         for sum in answers {
-            *sum /= trees;
+            *sum /= count as f64;
+        }
+    }
+
+    /// Sends a block through all trees; rows are widened to `S` values, so that any feature's bits are a place in a row.
+    fn descend_block<const S: usize>(&self, trees: &[(Vec<Step>, Vec<f64>)], rows: &[f32], answers: &mut [f64]) {
+        let groups: Vec<[[f32; S]; LANES]> = rows
+            .chunks(LANES * self.features)
+            .map(|group| {
+                let mut wide = [[0.0; S]; LANES];
+                for (wide, row) in wide.iter_mut().zip(group.chunks_exact(self.features)) {
+                    wide[..self.features].copy_from_slice(row);
+                }
+                wide
+            })
+            .collect();
+        for (steps, values) in trees {
+            for (group, answers) in groups.iter().zip(answers.chunks_mut(LANES * self.width)) {
+                let ends = descend(steps, group);
+                for (answer, end) in answers.chunks_exact_mut(self.width).zip(ends) {
+                    add(answer, values, end as usize);
+                }
+            }
         }
     }
 }
 
+/// Adds a node's values to an answer.
+fn add(answer: &mut [f64], values: &[f64], node: usize) {
+    let own = &values[node * answer.len()..];
+    for (sum, value) in answer.iter_mut().zip(own) {
+        *sum += value;
+    }
+}
+
 /// The nodes in which some rows end.
-fn descend(steps: &[Step], rows: &[f32], features: usize) -> [u32; LANES] {
+#[inline]
+fn descend<const S: usize>(steps: &[Step], rows: &[[f32; S]; LANES]) -> [u32; LANES] {
     let mut nodes = [0_u32; LANES];
-    let count = rows.len() / features;
     loop {
         let mut moved = 0;
-        for (lane, node) in nodes[..count].iter_mut().enumerate() {
+        for (node, row) in nodes.iter_mut().zip(rows) {
             let step = steps[*node as usize];
-            let next = step.next + u32::from(rows[lane * features + step.feature as usize] > step.threshold);
+            let goes_right = row[step.link as usize & (S - 1)] > step.threshold;
+            let next = (step.link >> FEATURE_BITS) + u32::from(goes_right);
             moved |= next ^ *node;
             *node = next;
         }
@@ -111,10 +164,10 @@ fn arrange(tree: &Tree, width: usize) -> (Vec<Step>, Vec<f64>) {
     while let Some(&node) = order.get(place) {
         let feature = tree.feature[node];
         if feature == LEAF {
-            steps.push(Step { threshold: f32::INFINITY, feature: 0, next: place as u32 });
+            steps.push(Step { threshold: f32::INFINITY, link: (place as u32) << FEATURE_BITS });
         } else {
             let next = order.len() as u32;
-            steps.push(Step { threshold: tree.threshold[node], feature: u32::from(feature), next });
+            steps.push(Step { threshold: tree.threshold[node], link: (next << FEATURE_BITS) | u32::from(feature) });
             order.extend([tree.left[node] as usize, tree.right[node] as usize]);
         }
         values.extend_from_slice(&tree.value[node * width..][..width]);

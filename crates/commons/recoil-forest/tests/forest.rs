@@ -271,3 +271,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rows_of_any_width_end_in_the_right_leaf() {
+    for features in [2, 16, 17, 64, 65, 128, 256, 300] {
+        let (table, truth) = sample(203, features, features as u64);
+        let growth = if features > 128 { Growth::Exact } else { Growth::Histogram };
+        let parameters = Parameters { n_estimators: 3, growth, ..Parameters::default() };
+        let forest = Forest::fit(&table, &Target::values(1, truth).unwrap(), None, &parameters).unwrap();
+        let values = table.row_major();
+        let answers = Predictor::new(&forest).unwrap().predict(&values).unwrap();
+        for (row, answer) in values.chunks_exact(features).zip(answers) {
+            let slow = forest.trees().iter().map(|tree| tree.value[tree.leaf(row)]).sum::<f64>() / 3.0;
+            assert!((slow - answer).abs() < 1e-12, "{features} features");
+        }
+    }
+}

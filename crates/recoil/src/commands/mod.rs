@@ -2,6 +2,7 @@
 
 mod completions;
 mod config;
+mod forest;
 mod man;
 mod nn;
 mod production;
@@ -24,6 +25,7 @@ pub(crate) const BUILTINS: &[Builtin] = &[
     Builtin { command: production::demo_command, run: production::demo },
     Builtin { command: table::command, run: table::run },
     Builtin { command: nn::command, run: nn::run },
+    Builtin { command: forest::command, run: forest::run },
     Builtin { command: track::command, run: track::run },
     Builtin { command: production::command, run: production::run },
     Builtin { command: config::config_command, run: config::config },

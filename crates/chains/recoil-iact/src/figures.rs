@@ -1,0 +1,6 @@
+//! Figures in the conventions of gamma-ray astronomy.
+
+pub mod importances;
+pub mod performance;
+pub mod sensitivity;
+pub mod separation;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A production on Slurm and on HyperQueue while its manager is killed again and again; the tau chain and the making of data
-# for particle flow on both.
+# A production on Slurm and on HyperQueue while its manager is killed again and again; the tau chain, the making of data for
+# particle flow and the chain of Cherenkov telescopes on both.
 # usage: run.sh RECOIL PYTHON [--long]
 # PYTHON is one that has the package hyperqueue. --long: 300 steps and 50 kills instead of 60 and 12.
 set -euo pipefail
@@ -14,6 +14,7 @@ if [ "${3:-}" = --long ]; then size=(--steps 300 --kills 50); fi
 for workflow in tau pflow-dataset; do
   "$RECOIL_PYTHON" "$here/workflow.py" "$recoil" hyperqueue --workflow "$workflow"
 done
+"$RECOIL_PYTHON" "$here/lst.py" "$recoil" hyperqueue
 
 if [ "$(id -u)" != 0 ]; then
   echo "SKIPPED: a Slurm can only be started by root" >&2
@@ -30,3 +31,4 @@ SLURM_CONF="$slurm/slurm.conf" "$RECOIL_PYTHON" "$here/production.py" "$recoil" 
 for workflow in tau pflow-dataset; do
   SLURM_CONF="$slurm/slurm.conf" "$RECOIL_PYTHON" "$here/workflow.py" "$recoil" slurm --workflow "$workflow" 9>&-
 done
+SLURM_CONF="$slurm/slurm.conf" "$RECOIL_PYTHON" "$here/lst.py" "$recoil" slurm 9>&-

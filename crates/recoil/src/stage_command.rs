@@ -35,6 +35,9 @@ pub(crate) fn command(stage: &dyn AnyStage, word: &'static str, full: bool) -> C
         if let Some(letter) = role.short {
             arg = arg.short(letter);
         }
+        if let Some(name) = role.alias {
+            arg = arg.alias(name);
+        }
         command = command.arg(arg.help(format!("The same as --input {}=FILE", role.role)));
     }
     match description.output {

@@ -147,7 +147,7 @@ impl Default for WindowConfig {
 pub struct NsbTuning {
     /// Whether light is added.
     pub nsb_tuning: bool,
-    /// Rate that is added [GHz = p.e./ns].
+    /// Rate that is added \[GHz = p.e./ns\].
     #[schemars(range(min = 0.0, max = 1000.0))]
     #[serde(rename = "nsb_tuning_rate_GHz")]
     pub rate_ghz: f64,
@@ -180,9 +180,9 @@ pub struct ImageModifier {
     pub increase_nsb: bool,
     /// Mean number of photo-electrons that is added to dim pixels.
     pub extra_noise_in_dim_pixels: f64,
-    /// Mean change of dim pixels [p.e.].
+    /// Mean change of dim pixels \[p.e.\].
     pub extra_bias_in_dim_pixels: f64,
-    /// Charge above which a pixel is bright [p.e.].
+    /// Charge above which a pixel is bright \[p.e.\].
     pub transition_charge: f64,
     /// Mean number of photo-electrons by which bright pixels are smeared; their mean stays.
     pub extra_noise_in_bright_pixels: f64,

@@ -13,9 +13,6 @@
 //! * [`data`] knows the columns of the tables, [`config`] the keys that the field's files have.
 //! * [`stages`] binds the chain to files.
 
-// units stand in brackets, as in [m]
-#![allow(rustdoc::broken_intra_doc_links)]
-
 pub mod camera;
 pub mod clean;
 pub mod config;

@@ -4,7 +4,6 @@ use crate::coordinates::{Direction, geomagnetic_delta};
 use crate::error::{IactError, Result};
 use crate::irf::SimulatedEvents;
 use crate::reconstruct::Columns;
-use arrow_schema::Schema;
 use recoil_table::ReadOptions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +13,7 @@ use std::path::Path;
 pub const SIMULATION: &str = "simulation";
 
 /// Table of run headers in HDF5 files.
-const RUN_TABLE: &str = "simulation/run_config";
+pub(crate) const RUN_TABLE: &str = "simulation/run_config";
 
 /// Whether a file is called as HDF5 files are.
 pub fn is_hdf5(path: &Path) -> bool {
@@ -29,29 +28,29 @@ pub struct RunConfig {
     pub n_showers: f64,
     /// How often each shower was used.
     pub shower_reuse: f64,
-    /// Least energy [TeV].
+    /// Least energy \[TeV\].
     pub energy_range_min: f64,
-    /// Greatest energy [TeV].
+    /// Greatest energy \[TeV\].
     pub energy_range_max: f64,
     /// Index of the power law, with its sign.
     pub spectral_index: f64,
-    /// Radius of the disc of impact points [m].
+    /// Radius of the disc of impact points \[m\].
     pub max_scatter_range: f64,
-    /// Inner radius of the cone of directions [deg].
+    /// Inner radius of the cone of directions \[deg\].
     pub min_viewcone_radius: f64,
-    /// Outer radius of the cone of directions [deg].
+    /// Outer radius of the cone of directions \[deg\].
     pub max_viewcone_radius: f64,
-    /// Altitude of the showers [rad].
+    /// Altitude of the showers \[rad\].
     pub min_alt: f64,
-    /// Azimuth of the showers [rad].
+    /// Azimuth of the showers \[rad\].
     pub min_az: f64,
-    /// Strength of the magnetic field [uT].
+    /// Strength of the magnetic field \[uT\].
     #[serde(rename = "prod_site_B_total")]
     pub field_total: f64,
-    /// Inclination of the magnetic field [rad].
+    /// Inclination of the magnetic field \[rad\].
     #[serde(rename = "prod_site_B_inclination")]
     pub field_inclination: f64,
-    /// Declination of the magnetic field [rad].
+    /// Declination of the magnetic field \[rad\].
     #[serde(rename = "prod_site_B_declination")]
     pub field_declination: f64,
 }
@@ -88,6 +87,84 @@ pub enum SourceKind {
 }
 
 impl RunConfig {
+    /// Names of the columns in which files hold a header.
+    pub(crate) const COLUMNS: [&str; 13] = [
+        "n_showers",
+        "shower_reuse",
+        "energy_range_min",
+        "energy_range_max",
+        "spectral_index",
+        "max_scatter_range",
+        "min_viewcone_radius",
+        "max_viewcone_radius",
+        "min_alt",
+        "min_az",
+        "prod_site_B_total",
+        "prod_site_B_inclination",
+        "prod_site_B_declination",
+    ];
+
+    /// The header of these columns.
+    fn of_values(values: [f64; 13]) -> Self {
+        let [n_showers, shower_reuse, energy_range_min, energy_range_max, spectral_index, rest @ ..] = values;
+        let [max_scatter_range, min_viewcone_radius, max_viewcone_radius, min_alt, min_az, field @ ..] = rest;
+        let [field_total, field_inclination, field_declination] = field;
+        Self {
+            n_showers,
+            shower_reuse,
+            energy_range_min,
+            energy_range_max,
+            spectral_index,
+            max_scatter_range,
+            min_viewcone_radius,
+            max_viewcone_radius,
+            min_alt,
+            min_az,
+            field_total,
+            field_inclination,
+            field_declination,
+        }
+    }
+
+    /// The values of these columns.
+    pub(crate) fn values(&self) -> [f64; 13] {
+        [
+            self.n_showers,
+            self.shower_reuse,
+            self.energy_range_min,
+            self.energy_range_max,
+            self.spectral_index,
+            self.max_scatter_range,
+            self.min_viewcone_radius,
+            self.max_viewcone_radius,
+            self.min_alt,
+            self.min_az,
+            self.field_total,
+            self.field_inclination,
+            self.field_declination,
+        ]
+    }
+
+    /// What the header of a raw file tells.
+    pub fn of_header(header: &recoil_eventio::run::McRunHeader) -> Self {
+        let real = |value: f32| f64::from(value);
+        Self::of_values([
+            f64::from(header.n_showers),
+            f64::from(header.n_use),
+            real(header.energy_range[0]),
+            real(header.energy_range[1]),
+            real(header.spectral_index),
+            real(header.core_range[1]),
+            real(header.viewcone[0]),
+            real(header.viewcone[1]),
+            real(header.alt_range[0]),
+            real(header.az_range[0]),
+            real(header.b_total),
+            real(header.b_inclination),
+            real(header.b_declination),
+        ])
+    }
+
     /// The showers in the form that responses are computed with.
     pub fn simulated(&self) -> SimulatedEvents {
         SimulatedEvents {
@@ -117,14 +194,14 @@ impl RunConfig {
         }
     }
 
-    /// Mean offset of a point source or thin ring [deg], to four digits; 0 for the header of a point source, whose
+    /// Mean offset of a point source or thin ring \[deg\], to four digits; 0 for the header of a point source, whose
     /// offset the pointing tells.
     pub fn mean_offset(&self) -> f64 {
         let (inner, outer) = (self.min_viewcone_radius, self.max_viewcone_radius);
         ((inner + 0.5 * (outer - inner)) * 1e4).round() / 1e4
     }
 
-    /// Angle between the showers and the magnetic field [deg].
+    /// Angle between the showers and the magnetic field \[deg\].
     pub fn field_angle(&self) -> f64 {
         let direction = Direction::new(self.min_alt, self.min_az);
         geomagnetic_delta(direction, self.field_inclination, self.field_declination).to_degrees()
@@ -148,67 +225,32 @@ impl RunConfig {
         Ok(Self { n_showers: runs.iter().map(|run| run.n_showers).sum(), ..first.clone() })
     }
 
-    /// The run headers of a file: those in the metadata of its table, or in the table of an HDF5 file; none if there is
+    /// The run headers of a file: those in the metadata of a Parquet file, or in a table of an HDF5 file; none if there is
     /// neither.
     ///
     /// # Errors
     /// A table or metadata that are no run headers.
-    pub fn of_file(path: &Path, schema: &Schema) -> Result<Vec<Self>> {
+    pub fn of_file(path: &Path) -> Result<Vec<Self>> {
         let file = path.display().to_string();
-        if schema.metadata().contains_key(SIMULATION) || !is_hdf5(path) {
-            return Self::of_schema(schema, &file);
+        if !is_hdf5(path) {
+            let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
+            let text = if is_parquet { recoil_table::parquet::file_text(path, SIMULATION)? } else { None };
+            return text.map_or(Ok(Vec::new()), |text| Self::of_text(&text, &file));
         }
         let objects = recoil_table::contents(path)?;
         if !objects.iter().any(|object| object.name.trim_matches('/') == RUN_TABLE) {
             return Ok(Vec::new());
         }
-        const NAMES: [&str; 13] = [
-            "n_showers",
-            "shower_reuse",
-            "energy_range_min",
-            "energy_range_max",
-            "spectral_index",
-            "max_scatter_range",
-            "min_viewcone_radius",
-            "max_viewcone_radius",
-            "min_alt",
-            "min_az",
-            "prod_site_B_total",
-            "prod_site_B_inclination",
-            "prod_site_B_declination",
-        ];
         let address = format!("{file}:{RUN_TABLE}");
-        let batch = recoil_table::open(&address, &ReadOptions::default().columns(NAMES))?.read_all()?;
-        let table = Columns::of_batch(&batch, NAMES)?;
-        let columns: Vec<&[f64]> = NAMES.iter().map(|name| table.get(name)).collect::<Result<_>>()?;
-        let of = |row: usize| {
-            let value =
-                |place: usize| columns.get(place).and_then(|column| column.get(row)).copied().unwrap_or(f64::NAN);
-            Self {
-                n_showers: value(0),
-                shower_reuse: value(1),
-                energy_range_min: value(2),
-                energy_range_max: value(3),
-                spectral_index: value(4),
-                max_scatter_range: value(5),
-                min_viewcone_radius: value(6),
-                max_viewcone_radius: value(7),
-                min_alt: value(8),
-                min_az: value(9),
-                field_total: value(10),
-                field_inclination: value(11),
-                field_declination: value(12),
-            }
-        };
+        let batch = recoil_table::open(&address, &ReadOptions::default().columns(Self::COLUMNS))?.read_all()?;
+        let table = Columns::of_batch(&batch, Self::COLUMNS)?;
+        let columns: Vec<&[f64]> = Self::COLUMNS.iter().map(|name| table.get(name)).collect::<Result<_>>()?;
+        let value = |row: usize, place: usize| columns.get(place).and_then(|column| column.get(row)).copied();
+        let of = |row: usize| Self::of_values(std::array::from_fn(|place| value(row, place).unwrap_or(f64::NAN)));
         Ok((0..table.rows()).map(of).collect())
     }
 
-    /// The run headers in the metadata of a table; none if it has no such metadata.
-    ///
-    /// # Errors
-    /// Metadata that are no run headers.
-    pub fn of_schema(schema: &Schema, file: &str) -> Result<Vec<Self>> {
-        let Some(text) = schema.metadata().get(SIMULATION) else { return Ok(Vec::new()) };
+    fn of_text(text: &str, file: &str) -> Result<Vec<Self>> {
         serde_json::from_str(text).map_err(|error| {
             IactError::content(file, format!("the metadata '{SIMULATION}' hold no run headers: {error}"))
         })

@@ -8,6 +8,7 @@ pub mod ls;
 pub mod merge;
 pub mod plot;
 pub mod r0_to_dl1;
+pub mod report;
 pub mod sensitivity;
 pub mod simulate;
 pub mod split;
@@ -15,7 +16,9 @@ pub mod train;
 
 mod dl1_input;
 mod dl2_input;
-mod drawing;
+mod dl2_output;
+mod images;
+mod pictures;
 
 use recoil_stage::{AnyStage, ErrorKind, StageError};
 
@@ -36,6 +39,7 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(irfs::Irfs),
         Box::new(sensitivity::Sensitivity),
         Box::new(plot::Plot),
+        Box::new(report::Summary),
     ]
 }
 

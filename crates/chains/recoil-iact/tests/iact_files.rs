@@ -138,7 +138,8 @@ fn images_of_lstchain_give_its_parameters_again() {
             }
         }
         let again = dir.path().join("twice.h5");
-        let noise = ["image_modifier.increase_nsb=true", "image_modifier.extra_noise_in_dim_pixels=2.0"];
+        // pixels that the cleaning keeps are above the transition charge of 0
+        let noise = ["image_modifier.increase_nsb=true", "image_modifier.extra_noise_in_bright_pixels=2.0"];
         run("iact dl1ab", &[made.display().to_string()], &again, &noise).unwrap();
         assert!(count_differences(&again, &made, &table, &[], 1e-6) > 0);
         let refused = run("iact dl1ab", &[again.display().to_string()], &dir.path().join("no.h5"), &noise);

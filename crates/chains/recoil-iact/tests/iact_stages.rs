@@ -190,12 +190,19 @@ fn configurations_of_real_productions_are_understood() {
             } else if path.extension().is_some_and(|ending| ending == "json")
                 && std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"tailcut\""))
             {
-                for (stage, input) in [("iact r0-to-dl1", "a.simtel.gz"), ("iact dl1ab", "a.h5")] {
+                for (stage, inputs, output) in [
+                    ("iact r0-to-dl1", &["a.simtel.gz"][..], "out"),
+                    ("iact dl1ab", &["a.h5"], "out.h5"),
+                    ("iact train", &["input-file-gamma=a.h5", "input-file-proton=b.h5"], "out"),
+                    ("iact dl1-to-dl2", &["input-file=a.h5", "path-models=m"], "out"),
+                    ("iact irfs", &["input-gamma-dl2=a.h5"], "out.fits.gz"),
+                    ("iact sensitivity", &["input-gamma-dl2=a.h5", "input-proton-dl2=b.h5"], "out"),
+                ] {
                     let registry = Registry::new(stages::all());
                     let request = Request {
                         given: vec![Given::File(path.clone())],
-                        inputs: vec![input.into()],
-                        output: Some("out.h5".into()),
+                        inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
+                        output: Some(output.into()),
                         seed: None,
                     };
                     if let Err(error) = registry.find(stage).unwrap().prepare(&request) {

@@ -97,7 +97,7 @@ impl Forest {
                  {classes}: use growth: exact"
             )));
         }
-        let limits = parameters.limits(rows, total, features);
+        let limits = parameters.limits(rows, total, features, matches!(task, Task::Classification { .. }));
         let sampler = Sampler::new(parameters, task, &target.values, weights);
         let bins = histogram.then(|| Bins::new(table));
         let grown = AtomicUsize::new(0);

@@ -24,7 +24,7 @@ pub struct Parameters {
     pub min_samples_leaf: Amount,
     /// Share of the whole weight that each side of a split keeps.
     pub min_weight_fraction_leaf: f64,
-    /// Features that are tried at a split: a number, a fraction, `sqrt`, `log2`, or all of them if it is null.
+    /// Features that are tried at a split: a number, a fraction, `sqrt`, `log2`, `auto`, or all of them if it is null.
     pub max_features: MaxFeatures,
     /// Leaves of a tree at most; such trees grow where the impurity falls most.
     pub max_leaf_nodes: Option<usize>,
@@ -155,12 +155,15 @@ pub enum MaxFeatures {
     Sqrt,
     /// The binary logarithm of their number, rounded down.
     Log2,
+    /// All for regressors, the square root for classifiers: what `auto` meant before scikit-learn 1.3.
+    Auto,
 }
 
 impl MaxFeatures {
-    fn of(self, features: usize) -> usize {
+    fn of(self, features: usize, classifies: bool) -> usize {
         let number = match self {
-            Self::All => features,
+            Self::Auto if classifies => features.isqrt(),
+            Self::All | Self::Auto => features,
             Self::Number(number) => number,
             Self::Fraction(fraction) => (fraction * features as f64) as usize,
             Self::Sqrt => features.isqrt(),
@@ -243,14 +246,14 @@ impl Parameters {
         Ok(criterion)
     }
 
-    pub(crate) fn limits(&self, rows: usize, weight: f64, features: usize) -> Limits {
+    pub(crate) fn limits(&self, rows: usize, weight: f64, features: usize, classifies: bool) -> Limits {
         let min_samples_leaf = self.min_samples_leaf.of(rows).max(1);
         Limits {
             max_depth: self.max_depth.unwrap_or(usize::MAX),
             min_samples_split: self.min_samples_split.of(rows).max(2),
             min_samples_leaf,
             min_weight_leaf: self.min_weight_fraction_leaf * weight,
-            max_features: self.max_features.of(features),
+            max_features: self.max_features.of(features, classifies),
             max_leaf_nodes: self.max_leaf_nodes,
             min_impurity_decrease: self.min_impurity_decrease,
         }
@@ -311,6 +314,7 @@ impl Serialize for MaxFeatures {
             Self::Fraction(fraction) => serializer.serialize_f64(fraction),
             Self::Sqrt => serializer.serialize_str("sqrt"),
             Self::Log2 => serializer.serialize_str("log2"),
+            Self::Auto => serializer.serialize_str("auto"),
         }
     }
 }
@@ -322,7 +326,7 @@ impl<'de> Deserialize<'de> for MaxFeatures {
             type Value = MaxFeatures;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of features, a fraction, 'sqrt', 'log2' or null")
+                f.write_str("a number of features, a fraction, 'sqrt', 'log2', 'auto' or null")
             }
 
             fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<MaxFeatures, E> {
@@ -342,6 +346,7 @@ impl<'de> Deserialize<'de> for MaxFeatures {
                 match value {
                     "sqrt" => Ok(MaxFeatures::Sqrt),
                     "log2" => Ok(MaxFeatures::Log2),
+                    "auto" => Ok(MaxFeatures::Auto),
                     _ => Err(E::invalid_value(Unexpected::Str(value), &self)),
                 }
             }
@@ -388,13 +393,15 @@ mod tests {
         let text = r#"{"max_features": 1.0, "min_samples_leaf": 10, "min_samples_split": 0.25, "max_depth": 30}"#;
         let parameters: Parameters = serde_json::from_str(text).unwrap();
         assert_eq!(parameters.max_features, MaxFeatures::Fraction(1.0));
-        let limits = parameters.limits(1001, 1001.0, 12);
+        let limits = parameters.limits(1001, 1001.0, 12, false);
         assert_eq!((limits.max_features, limits.min_samples_leaf, limits.min_samples_split), (12, 10, 251));
         let back: Parameters = serde_json::from_str(&serde_json::to_string(&parameters).unwrap()).unwrap();
         assert_eq!(back, parameters);
         for (text, features) in [("1", 1), ("\"sqrt\"", 3), ("\"log2\"", 3), ("null", 12), ("0.3", 3), ("0.01", 1)] {
-            assert_eq!(serde_json::from_str::<MaxFeatures>(text).unwrap().of(12), features, "{text}");
+            assert_eq!(serde_json::from_str::<MaxFeatures>(text).unwrap().of(12, true), features, "{text}");
         }
+        let auto: MaxFeatures = serde_json::from_str("\"auto\"").unwrap();
+        assert_eq!((auto.of(12, true), auto.of(12, false)), (3, 12));
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct InputRole {
     pub formats: &'static [&'static str],
     /// Letter of a short option, such as `f` for `-f FILE`.
     pub short: Option<char>,
+    /// Another name of its option, that of the field's own programs.
+    pub alias: Option<&'static str>,
     /// Whether words that are no `KEY=VALUE` are files of this role.
     pub plain: bool,
 }
@@ -48,12 +50,12 @@ pub struct InputRole {
 impl InputRole {
     /// One file that must be given.
     pub const fn required(role: &'static str, doc: &'static str, formats: &'static [&'static str]) -> Self {
-        Self { role, doc, required: true, many: false, formats, short: None, plain: false }
+        Self { role, doc, required: true, many: false, formats, short: None, alias: None, plain: false }
     }
 
     /// One file that may be given.
     pub const fn optional(role: &'static str, doc: &'static str, formats: &'static [&'static str]) -> Self {
-        Self { role, doc, required: false, many: false, formats, short: None, plain: false }
+        Self { role, doc, required: false, many: false, formats, short: None, alias: None, plain: false }
     }
 
     /// The same role for any number of files.
@@ -66,6 +68,12 @@ impl InputRole {
     #[must_use]
     pub const fn short(self, letter: char) -> Self {
         Self { short: Some(letter), ..self }
+    }
+
+    /// The same role with another name of its option.
+    #[must_use]
+    pub const fn alias(self, name: &'static str) -> Self {
+        Self { alias: Some(name), ..self }
     }
 
     /// The same role for files that stand without an option.

@@ -471,8 +471,9 @@ fn kinds_change_the_commands_up_to_dl1() {
     let ab = full().replace("workflow_kind: lstchain", "workflow_kind: hiperta").replace("r0_to_dl1", "dl1ab");
     assert!(case.said(&ab).contains(&"!unsupported-stage 11".to_string()), "{:?}", case.said(&ab));
     let (dl1, merge, train, warnings) = first("recoil");
-    assert_eq!(dl1, "recoil iact r0-to-dl1 events=@/dl0/g/run0.simtel.gz -o @/dl1/g --config @/lstchain.json");
-    assert!(merge.starts_with("recoil iact merge-dl1") && train.starts_with("recoil iact train-pipe"));
+    assert_eq!(dl1, "recoil iact r0-to-dl1 -f @/dl0/g/run0.simtel.gz -o @/dl1/g -c @/lstchain.json");
+    assert_eq!(merge, "recoil iact merge -d @/dl1/g/train -o @/dl1/g/dl1_g_train.h5 --no-image");
+    assert!(train.starts_with("recoil iact train -g @/dl1/") && train.ends_with("-c @/lstchain.json"), "{train}");
     // one for each stage that this build does not have
     assert_eq!(warnings, 6);
 }

@@ -103,6 +103,19 @@ pub fn image_members(pixels: usize) -> Vec<Member> {
     ]
 }
 
+/// Columns of the table of true images of a camera.
+fn true_image_members(pixels: usize) -> Vec<Member> {
+    let pixels = [pixels as u32];
+    vec![
+        Member::scalar("obs_id", Value::I32),
+        Member::scalar("event_id", Value::I64),
+        Member::scalar("true_image_sum", Value::I32),
+        Member::array("true_image", Value::I32, &pixels),
+        Member::scalar("tel_id", Value::I64),
+        Member::array("selected_gain_channel", Value::I8, &pixels),
+    ]
+}
+
 /// Columns of the table of parameters.
 pub fn parameter_members() -> Vec<Member> {
     DL1_PARAMETERS.iter().map(member).collect()
@@ -119,6 +132,7 @@ pub struct Dl1File {
     trigger: TableRows,
     parameters: BTreeMap<String, TableRows>,
     images: BTreeMap<String, TableRows>,
+    true_images: BTreeMap<String, TableRows>,
 }
 
 impl Dl1File {
@@ -150,8 +164,8 @@ impl Dl1File {
         ];
         let trigger = file.table("dl1/event/subarray/trigger", &members, &trigger_attributes(&config))?;
         let name = path.display().to_string();
-        let (parameters, images) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Self { file, name, config, with_images, telescopes, kinds, trigger, parameters, images })
+        let (parameters, images, true_images) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { file, name, config, with_images, telescopes, kinds, trigger, parameters, images, true_images })
     }
 
     /// Appends a row to the table of triggers.
@@ -195,6 +209,16 @@ impl Dl1File {
             if let Some(rows) = self.parameters.get_mut(&table) {
                 rows.push(&row)?;
             }
+            if let Some(light) = found.true_image.as_ref().filter(|light| light.iter().any(|count| *count != 0)) {
+                if !self.true_images.contains_key(&table) {
+                    let path = format!("dl1/event/simulation/{table}");
+                    let rows = self.file.table(&path, &true_image_members(light.len()), &versions())?;
+                    self.true_images.insert(table.clone(), rows);
+                }
+                if let Some(rows) = self.true_images.get_mut(&table) {
+                    rows.push(&true_image_bytes(&found, light))?;
+                }
+            }
             if !self.with_images {
                 continue;
             }
@@ -216,16 +240,29 @@ impl Dl1File {
     /// # Errors
     /// A file that cannot be written.
     pub fn finish(mut self, histograms: &[Histogram], run: i32, provenance: &str) -> Result<()> {
-        self.file.attribute("recoil.provenance", text(provenance))?;
+        self.file.attribute(recoil_table::PROVENANCE, Attribute::VarLenString(provenance.to_owned()))?;
         if let Some(thrown) = histograms.iter().find(|histogram| histogram.id == THROWN) {
             thrown_showers(&mut self.file, thrown, run)?;
         }
         self.trigger.finish()?;
-        for rows in self.parameters.into_values().chain(self.images.into_values()) {
+        let images = self.images.into_values().chain(self.true_images.into_values());
+        for rows in self.parameters.into_values().chain(images) {
             rows.finish()?;
         }
         Ok(self.file.close()?)
     }
+}
+
+fn true_image_bytes(found: &Reduced, light: &[i32]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(light.len() * 5 + 32);
+    row.extend(found.place.run.to_le_bytes());
+    row.extend(found.place.event.to_le_bytes());
+    let sum: i64 = light.iter().map(|count| i64::from(*count)).sum();
+    row.extend(i32::try_from(sum).unwrap_or(i32::MAX).to_le_bytes());
+    light.iter().for_each(|count| row.extend(count.to_le_bytes()));
+    row.extend(i64::from(found.place.telescope).to_le_bytes());
+    row.extend(found.gain.iter().map(|gain| gain.cast_unsigned()));
+    row
 }
 
 fn image_bytes(found: &Reduced) -> Vec<u8> {
@@ -348,13 +385,19 @@ fn run_config(file: &mut TableFile, reader: &SimtelReader) -> Result<()> {
 
 fn thrown_showers(file: &mut TableFile, thrown: &Histogram, run: i32) -> Result<()> {
     let (distances, energies) = (thrown.x.bins, thrown.y.bins);
+    // the reference keeps the stored type; where nothing is stored, it makes up zeros
+    let stored = match thrown.kind {
+        _ if thrown.data.iter().all(|count| *count == 0.0) => Value::F64,
+        'F' | 'D' => Value::F32,
+        _ => Value::I32,
+    };
     let members = [
         Member::scalar("obs_id", Value::I32),
         Member::scalar("hist_id", Value::I64),
         Member::scalar("num_entries", Value::I64),
         Member::array("bins_energy", Value::F64, &[energies as u32 + 1]),
         Member::array("bins_core_dist", Value::F64, &[distances as u32 + 1]),
-        Member::array("histogram", Value::F64, &[energies as u32, distances as u32]),
+        Member::array("histogram", stored, &[energies as u32, distances as u32]),
     ];
     let mut attributes = versions();
     attributes.push(named("hist_title", text(&thrown.title)));
@@ -383,15 +426,22 @@ fn thrown_showers(file: &mut TableFile, thrown: &Histogram, run: i32) -> Result<
     row.extend(i64::from(thrown.id).to_le_bytes());
     row.extend(i64::from(thrown.entries).to_le_bytes());
     let energies = edges(&thrown.y).into_iter().map(|edge| 10f64.powf(edge));
-    for value in energies.chain(edges(&thrown.x)).chain(thrown.data.iter().copied()) {
+    for value in energies.chain(edges(&thrown.x)) {
         row.extend(value.to_le_bytes());
+    }
+    for count in &thrown.data {
+        match stored {
+            Value::F32 => row.extend((*count as f32).to_le_bytes()),
+            Value::I32 => row.extend((*count as i32).to_le_bytes()),
+            _ => row.extend(count.to_le_bytes()),
+        }
     }
     rows.push(&row)?;
     rows.finish()?;
     Ok(())
 }
 
-/// Days on which atomic time ran ahead by another second [s since 1970], from 1972 on with ten seconds.
+/// Days on which atomic time ran ahead by another second \[s since 1970\], from 1972 on with ten seconds.
 const LEAPS: [i64; 28] = [
     63_072_000,
     78_796_800,

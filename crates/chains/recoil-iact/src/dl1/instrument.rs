@@ -29,7 +29,7 @@ impl Kind {
     }
 }
 
-/// Pixels, focal length [m], size, optics, camera, reflector, mirrors.
+/// Pixels, focal length \[m\], size, optics, camera, reflector, mirrors.
 const KNOWN: [(usize, f64, &str, &str, &str, &str, i64); 8] = [
     (1855, 28.0, "LST", "LST", "LSTCam", "PARABOLIC", 1),
     (1855, 16.0, "MST", "MST", "NectarCam", "HYBRID", 1),

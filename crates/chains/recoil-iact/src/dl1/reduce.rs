@@ -123,7 +123,8 @@ impl Model {
             (false, _) => None,
             (true, Some(before)) => before.tuner.clone(),
             (true, None) => {
-                let seed = how.seed.named("nsb").indexed(u64::from(number.cast_unsigned()));
+                let run = u64::from(reader.run().run.cast_unsigned());
+                let seed = how.seed.named("nsb").indexed(run).indexed(u64::from(number.cast_unsigned()));
                 let pulses = Pulses { shapes: pulses, step, sample };
                 let (rate, ready) = (how.nsb.rate_ghz, how.nsb.pre_computed_multiplicity);
                 let of = NsbTuner::new(rate, pulses, how.response.clone(), seed, ready, file);
@@ -160,6 +161,8 @@ pub struct Work {
     pub model: Arc<Model>,
     /// What was recorded.
     pub part: TelescopeEvent,
+    /// True photo-electrons of each pixel, if they were asked for.
+    pub true_image: Option<Vec<i32>>,
 }
 
 /// A row of the table of triggers.
@@ -200,6 +203,11 @@ pub fn work(event: Event, reader: &SimtelReader, models: &mut Models, how: &Redu
     let telescopes = event.trigger.triggered.iter().map(|telescope| i32::from(*telescope)).collect();
     let trigger = Trigger { run: run.run, event: number, time: (seconds, nanoseconds), telescopes, event_type };
     let trigger_time = f64::from(seconds) + f64::from(nanoseconds) * 1e-9;
+    let mut light: Vec<(i32, Vec<i32>)> = Vec::new();
+    for found in event.photo_electrons {
+        let place = usize::try_from(found.telescope).ok().and_then(|place| run.telescopes.get(place));
+        light.extend(place.map(|number| (i32::from(*number), found.counts)));
+    }
     let parts = event.telescopes.into_iter().filter(|part| matches!(part.recorded, Recorded::Samples(_)));
     let parts = parts.map(|part| {
         let model = models.get(reader, part.telescope, how)?;
@@ -214,7 +222,9 @@ pub fn work(event: Event, reader: &SimtelReader, models: &mut Models, how: &Redu
             trigger_time,
             event_type,
         };
-        Ok(Work { place, shower, model, part })
+        let of_telescope = |(telescope, _): &(i32, Vec<i32>)| *telescope == part.telescope;
+        let true_image = light.iter().position(of_telescope).map(|at| light.swap_remove(at).1);
+        Ok(Work { place, shower, model, part, true_image })
     });
     Ok((trigger, parts.collect::<Result<_>>()?))
 }
@@ -244,6 +254,8 @@ pub struct Reduced {
     pub mask: Vec<bool>,
     /// Gains of the pixels.
     pub gain: Vec<i8>,
+    /// True photo-electrons of each pixel, if they were asked for.
+    pub true_image: Option<Vec<i32>>,
 }
 
 /// Reduces events; holds memory that is used again, one for each thread.
@@ -311,7 +323,7 @@ impl<'a> Reducer<'a> {
         let row = self.parametrizer.parametrize(camera, &image, &self.cleaned);
         let values = values(&row, &work.place, work.shower.as_ref(), camera.equivalent_focal_length);
         let (mask, gain) = (self.cleaned.mask.clone(), self.waveforms.gain.clone());
-        Ok(Reduced { values, place: work.place, image, mask, gain })
+        Ok(Reduced { values, place: work.place, image, mask, gain, true_image: work.true_image.clone() })
     }
 }
 

@@ -19,7 +19,7 @@ pub struct ImageRow {
     pub ellipse: Option<Hillas>,
     /// Length, width and their uncertainties \[deg\].
     pub angles: [f64; 4],
-    /// Slope [ns/m] and time at the centroid \[ns\].
+    /// Slope \[ns/m\] and time at the centroid \[ns\].
     pub timing: [f64; 2],
     /// Leakage.
     pub leakage: Leakage,
@@ -140,7 +140,7 @@ pub struct Place {
     pub position: [f32; 3],
     /// Its pointing.
     pub pointing: Direction,
-    /// Time of the trigger [s since 1970].
+    /// Time of the trigger \[s since 1970\].
     pub trigger_time: f64,
     /// Kind of event.
     pub event_type: i64,

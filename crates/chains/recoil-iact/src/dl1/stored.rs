@@ -30,6 +30,25 @@ impl Place {
         Some(Self { offset, value })
     }
 
+    /// The elements of a column, one after the other.
+    pub fn all(members: &[Member], member: &Member) -> Vec<Self> {
+        let Some(start) = offset_of(members, &member.name) else { return Vec::new() };
+        let size = member.value.size().max(1);
+        let at = |index: usize| Self { offset: start + index * size, value: member.value };
+        (0..member.size() / size).map(at).collect()
+    }
+
+    /// Copies its value in a row to another column in another row.
+    pub fn copy(self, row: &[u8], to: Self, target: &mut [u8]) {
+        let size = self.value.size();
+        let source = row.get(self.offset..self.offset + size);
+        match (source, target.get_mut(to.offset..to.offset + size)) {
+            // whole numbers of any size stay what they are
+            (Some(source), Some(target)) if self.value == to.value => target.copy_from_slice(source),
+            _ => to.set(target, self.get(row)),
+        }
+    }
+
     /// Its value in a row.
     pub fn get(self, row: &[u8]) -> f64 {
         let rest = row.get(self.offset..).unwrap_or_default();

@@ -11,10 +11,10 @@ pub fn figure(forests: &[(&str, &Forest)]) -> Figure {
 
 fn panel(name: &str, forest: &Forest) -> Panel {
     let mut shares: Vec<(&str, f64)> = forest.features().iter().map(String::as_str).zip(forest.importances()).collect();
-    // categories count from below
+    // categories count from below, each one unit high
     shares.sort_by(|a, b| a.1.total_cmp(&b.1));
     let bar = |(place, (_, share)): (usize, &(&str, f64))| {
-        let y = place as f64;
+        let y = place as f64 + 0.5;
         vec![[0.0, y - 0.35], [*share, y - 0.35], [*share, y + 0.35], [0.0, y + 0.35]]
     };
     let bars = shares.iter().enumerate().map(bar).collect();

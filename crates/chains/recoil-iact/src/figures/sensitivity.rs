@@ -10,13 +10,13 @@ const ERG_PER_TEV: f64 = 1.602_176_634;
 pub struct Curve<'a> {
     /// Name of the production.
     pub label: &'a str,
-    /// Edges of bins of reconstructed energy [TeV].
+    /// Edges of bins of reconstructed energy \[TeV\].
     pub edges: &'a [f64],
-    /// Just detected fluxes [1/(TeV s cm²)].
+    /// Just detected fluxes \[1/(TeV s cm²)\].
     pub flux: &'a [f64],
 }
 
-/// E² dN/dE [erg/(s cm²)] of productions, with the Crab nebula and its tenth and hundredth part.
+/// E² dN/dE \[erg/(s cm²)\] of productions, with the Crab nebula and its tenth and hundredth part.
 pub fn figure(of: &[Curve<'_>], hours: f64, significance: f64) -> Figure {
     let (mut lowest, mut highest) = (f64::INFINITY, 0.0_f64);
     let mut panel = Panel::new("E_{reco} [TeV]", r"E^{2} dN/dE [erg cm^{-2} s^{-1}]").log_x().log_y();

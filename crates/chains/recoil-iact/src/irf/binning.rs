@@ -65,15 +65,27 @@ pub fn histogram_bin(edges: &[f64], value: f64) -> Option<usize> {
     }
 }
 
-/// Sums of weights per bin.
+/// Sums of weights per bin, the last edge included.
+///
+/// They are differences of a running sum over the sorted values, as NumPy's `histogram` takes them: where several cuts keep
+/// the same signal, their last digits decide which of them is the best.
 pub fn histogram(edges: &[f64], values: impl Iterator<Item = (f64, f64)>) -> Vec<f64> {
-    let mut sums = vec![0.0; edges.len().saturating_sub(1)];
-    for (value, weight) in values {
-        if let Some(sum) = histogram_bin(edges, value).and_then(|bin| sums.get_mut(bin)) {
-            *sum += weight;
-        }
+    let mut sorted: Vec<(f64, f64)> = values.filter(|(value, _)| !value.is_nan()).collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut sums = vec![0.0; edges.len()];
+    let mut running = Vec::with_capacity(sorted.len() + 1);
+    running.push(0.0);
+    let mut sum = 0.0;
+    for (_, weight) in &sorted {
+        sum += weight;
+        running.push(sum);
     }
-    sums
+    for (place, (edge, below)) in edges.iter().zip(&mut sums).enumerate() {
+        let is_last = place + 1 == edges.len();
+        let count = sorted.partition_point(|(value, _)| value < edge || is_last && value <= edge);
+        *below = running.get(count).copied().unwrap_or(0.0);
+    }
+    widths(&sums)
 }
 
 /// Linear interpolation between points with ascending `x`; constant outside.

@@ -16,15 +16,15 @@ pub struct Directions {
 /// Columns of events, all of the same length.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Events {
-    /// True energy [TeV].
+    /// True energy \[TeV\].
     pub true_energy: Vec<f64>,
-    /// Reconstructed energy [TeV].
+    /// Reconstructed energy \[TeV\].
     pub reco_energy: Vec<f64>,
-    /// Angle between true and reconstructed direction [deg]; for analyses with a known source position its `alpha`.
+    /// Angle between true and reconstructed direction \[deg\]; for analyses with a known source position its `alpha`.
     pub theta: Vec<f64>,
-    /// Angle between true direction and pointing [deg].
+    /// Angle between true direction and pointing \[deg\].
     pub true_offset: Vec<f64>,
-    /// Angle between reconstructed direction and pointing [deg].
+    /// Angle between reconstructed direction and pointing \[deg\].
     pub reco_offset: Vec<f64>,
     /// Gammaness.
     pub gammaness: Vec<f64>,

@@ -53,7 +53,7 @@ fn response(
     Ok(table)
 }
 
-/// `EFFECTIVE AREA`: [m²] by true energy [TeV] and true offset [deg].
+/// `EFFECTIVE AREA`: \[m²\] by true energy \[TeV\] and true offset \[deg\].
 ///
 /// # Errors
 /// An array that does not fit the edges.
@@ -69,7 +69,7 @@ pub fn effective_area(area: &Cube, energy: &[f64], offset: &[f64], common: &Comm
     )
 }
 
-/// `ENERGY DISPERSION`: density by true energy [TeV], ratio of energies and true offset [deg].
+/// `ENERGY DISPERSION`: density by true energy \[TeV\], ratio of energies and true offset \[deg\].
 ///
 /// # Errors
 /// An array that does not fit the edges.
@@ -91,7 +91,7 @@ pub fn energy_dispersion(
     )
 }
 
-/// `PSF`: density [1/sr] by true energy [TeV], true offset [deg] and distance from the source [deg].
+/// `PSF`: density \[1/sr\] by true energy \[TeV\], true offset \[deg\] and distance from the source \[deg\].
 ///
 /// # Errors
 /// An array that does not fit the edges.
@@ -107,7 +107,7 @@ pub fn psf(density: &Cube, energy: &[f64], source: &[f64], offset: &[f64], commo
     )
 }
 
-/// `BACKGROUND`: rate [1/(MeV s sr)] by reconstructed energy [TeV] and offset [deg], energy fastest as the format
+/// `BACKGROUND`: rate \[1/(MeV s sr)\] by reconstructed energy \[TeV\] and offset \[deg\], energy fastest as the format
 /// wants it.
 ///
 /// # Errors
@@ -125,7 +125,7 @@ pub fn background(rate: &Cube, energy: &[f64], offset: &[f64], common: &Common) 
     )
 }
 
-/// `RAD_MAX`: cut on theta [deg] by reconstructed energy [TeV], the same over the range of offsets [deg].
+/// `RAD_MAX`: cut on theta \[deg\] by reconstructed energy \[TeV\], the same over the range of offsets \[deg\].
 ///
 /// # Errors
 /// Cuts that do not fit their edges.

@@ -24,7 +24,7 @@ fn grouped(energy: &[f64], values: impl Iterator<Item = f64>, edges: &[f64]) -> 
     groups
 }
 
-/// Angle [deg] around the true direction that holds this share of the reconstructed ones, per bin of true energy; not a
+/// Angle \[deg\] around the true direction that holds this share of the reconstructed ones, per bin of true energy; not a
 /// number in empty bins.
 pub fn angular_resolution(events: &Events, edges: &[f64], share: f64) -> Vec<f64> {
     let groups = grouped(&events.true_energy, events.theta.iter().copied(), edges);

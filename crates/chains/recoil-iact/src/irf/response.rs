@@ -50,7 +50,7 @@ impl Cube {
     }
 }
 
-/// Effective area [m²] per bin of true energy: the share of the showers that were selected, times the area over which
+/// Effective area \[m²\] per bin of true energy: the share of the showers that were selected, times the area over which
 /// they were thrown; 0 where none was thrown.
 pub fn effective_area(selected: &Events, simulated: &SimulatedEvents, energy_edges: &[f64]) -> Vec<f64> {
     let found = histogram(energy_edges, selected.true_energy.iter().map(|energy| (*energy, 1.0)));
@@ -58,7 +58,7 @@ pub fn effective_area(selected: &Events, simulated: &SimulatedEvents, energy_edg
     found.iter().zip(thrown).map(|(found, thrown)| share(*found, thrown) * simulated.area()).collect()
 }
 
-/// Effective area [m²] per bin of true energy and of true offset [deg]; the third axis has length one.
+/// Effective area \[m²\] per bin of true energy and of true offset \[deg\]; the third axis has length one.
 pub fn effective_area_by_offset(
     selected: &Events,
     simulated: &SimulatedEvents,
@@ -82,7 +82,7 @@ fn share(part: f64, whole: f64) -> f64 {
     if part == 0.0 { 0.0 } else { part / whole }
 }
 
-/// Density of reconstructed over true energy, per bin of true energy, of this ratio and of true offset [deg].
+/// Density of reconstructed over true energy, per bin of true energy, of this ratio and of true offset \[deg\].
 pub fn energy_dispersion(
     selected: &Events,
     energy_edges: &[f64],
@@ -113,8 +113,8 @@ pub fn energy_dispersion(
     cube
 }
 
-/// Density of reconstructed directions [1/sr] around the true one, per bin of true energy, of true offset [deg] and
-/// of the angle between both [deg].
+/// Density of reconstructed directions \[1/sr\] around the true one, per bin of true energy, of true offset \[deg\] and
+/// of the angle between both \[deg\].
 pub fn psf_table(selected: &Events, energy_edges: &[f64], source_edges: &[f64], offset_edges: &[f64]) -> Cube {
     let mut cube = Cube::zeros([energy_edges.len() - 1, offset_edges.len() - 1, source_edges.len() - 1]);
     for event in 0..selected.len() {
@@ -135,12 +135,12 @@ pub fn psf_table(selected: &Events, energy_edges: &[f64], source_edges: &[f64], 
     cube
 }
 
-/// Solid angles of rings [sr] between these radii [deg].
+/// Solid angles of rings \[sr\] between these radii \[deg\].
 fn rings(edges: &[f64]) -> Vec<f64> {
     edges.windows(2).map(|pair| cone_solid_angle(pair[1]) - cone_solid_angle(pair[0])).collect()
 }
 
-/// Rate of background [1/(MeV s sr)] per bin of reconstructed energy [TeV] and of reconstructed offset [deg], from
+/// Rate of background \[1/(MeV s sr)\] per bin of reconstructed energy \[TeV\] and of reconstructed offset \[deg\], from
 /// events whose weights are for `seconds` of observation; the third axis has length one.
 pub fn background(events: &Events, energy_edges: &[f64], offset_edges: &[f64], seconds: f64) -> Cube {
     let mut cube = Cube::zeros([energy_edges.len() - 1, offset_edges.len() - 1, 1]);

@@ -107,7 +107,7 @@ fn brent(function: impl Fn(f64) -> f64, low: f64, high: f64) -> Option<f64> {
     None
 }
 
-/// Background in the off region per bin of reconstructed energy, from all events between two offsets [deg] from the
+/// Background in the off region per bin of reconstructed energy, from all events between two offsets \[deg\] from the
 /// camera's centre: their number is scaled to the size of the off region, which is 1/`alpha` on regions.
 pub fn estimate_background(
     events: &Events,
@@ -154,7 +154,7 @@ pub fn sensitivity(signal: &[f64], background: &[f64], detection: &Detection) ->
 /// How the sensitivity is found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Optimisation {
-    /// Edges of bins of reconstructed energy [TeV].
+    /// Edges of bins of reconstructed energy \[TeV\].
     pub edges: Vec<f64>,
     /// What counts as a detection.
     pub detection: Detection,
@@ -164,9 +164,9 @@ pub struct Optimisation {
     pub efficiencies: Vec<f64>,
     /// Share of the gammas within the cut on theta.
     pub containment: f64,
-    /// Least and greatest cut on theta [deg].
+    /// Least and greatest cut on theta \[deg\].
     pub theta_limits: (f64, f64),
-    /// Offsets [deg] between which background is counted.
+    /// Offsets \[deg\] between which background is counted.
     pub background_offsets: (f64, f64),
     /// Flux of the source that the weights of the gammas stand for.
     pub source: Spectrum,
@@ -193,7 +193,7 @@ impl Default for Optimisation {
 pub struct Optimised {
     /// Cut on gammaness of the first step, the same at all energies.
     pub initial_cut: f64,
-    /// Cuts on theta [deg] of the first step.
+    /// Cuts on theta \[deg\] of the first step.
     pub initial_theta: CutTable,
     /// Best cuts on gammaness.
     pub gammaness: CutTable,
@@ -201,11 +201,11 @@ pub struct Optimised {
     pub efficiency: Vec<f64>,
     /// Sensitivities with the best cuts on gammaness and the first ones on theta.
     pub first: Vec<Sensitivity>,
-    /// Cuts on theta [deg] for the best cuts on gammaness.
+    /// Cuts on theta \[deg\] for the best cuts on gammaness.
     pub theta: CutTable,
     /// Sensitivities with all cuts.
     pub sensitivity: Vec<Sensitivity>,
-    /// Just detected flux at the bins' middles [1/(TeV s cm²)].
+    /// Just detected flux at the bins' middles \[1/(TeV s cm²)\].
     pub flux: Vec<f64>,
 }
 

@@ -8,28 +8,28 @@ use std::f64::consts::{PI, TAU};
 pub struct SimulatedEvents {
     /// Number of showers, with reuse.
     pub showers: f64,
-    /// Lowest and highest energy [TeV].
+    /// Lowest and highest energy \[TeV\].
     pub energy: (f64, f64),
     /// Index of the power law, with its sign.
     pub index: f64,
-    /// Radius of the disc [m].
+    /// Radius of the disc \[m\].
     pub max_impact: f64,
-    /// Inner and outer radius of the cone [deg]; both the same for a point source.
+    /// Inner and outer radius of the cone \[deg\]; both the same for a point source.
     pub cone: (f64, f64),
 }
 
-/// Solid angle of a cone with this half opening angle [deg], in sr.
+/// Solid angle of a cone with this half opening angle \[deg\], in sr.
 pub fn cone_solid_angle(angle: f64) -> f64 {
     TAU * (1.0 - angle.to_radians().cos())
 }
 
 impl SimulatedEvents {
-    /// Area of the disc [m²].
+    /// Area of the disc \[m²\].
     pub fn area(&self) -> f64 {
         PI * self.max_impact * self.max_impact
     }
 
-    /// Solid angle of the cone [sr]; 1 for a point source, whose flux has no solid angle.
+    /// Solid angle of the cone \[sr\]; 1 for a point source, whose flux has no solid angle.
     pub fn solid_angle(&self) -> f64 {
         let (inner, outer) = self.cone;
         if outer - inner > 0.0 { cone_solid_angle(outer) - cone_solid_angle(inner) } else { 1.0 }
@@ -49,7 +49,7 @@ impl SimulatedEvents {
         spectrum.at(energy) * 1e4 / (self.normalisation(seconds) * energy.powf(self.index))
     }
 
-    /// Showers per bin of energy [TeV].
+    /// Showers per bin of energy \[TeV\].
     pub fn per_energy(&self, edges: &[f64]) -> Vec<f64> {
         let power = self.index + 1.0;
         let (lowest, highest) = self.energy;
@@ -61,7 +61,7 @@ impl SimulatedEvents {
         edges.windows(2).map(|pair| self.showers * part(pair[0], pair[1])).collect()
     }
 
-    /// Share of the showers per ring of offsets [deg]; uniform over the cone's solid angle.
+    /// Share of the showers per ring of offsets \[deg\]; uniform over the cone's solid angle.
     pub fn per_offset(&self, edges: &[f64]) -> Vec<f64> {
         let (inner, outer) = self.cone;
         let cos = |angle: f64| angle.to_radians().cos();

@@ -37,11 +37,11 @@ pub enum Starts {
 /// A line of time over position.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Line {
-    /// Slope [ns/m].
+    /// Slope \[ns/m\].
     pub slope: f64,
     /// Time at the centroid \[ns\].
     pub intercept: f64,
-    /// Sum of the squared residuals of the points that it was fitted to [ns2].
+    /// Sum of the squared residuals of the points that it was fitted to \[ns2\].
     pub cost: f64,
 }
 

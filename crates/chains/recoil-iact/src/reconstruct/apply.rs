@@ -98,7 +98,7 @@ pub(crate) fn add_energy_and_direction(
     add_direction(table, dx, dy)
 }
 
-/// Adds the place of the source in the camera and what its side tells, from the vector between centroid and source [m].
+/// Adds the place of the source in the camera and what its side tells, from the vector between centroid and source \[m\].
 ///
 /// # Errors
 /// Missing columns.

@@ -19,6 +19,18 @@ pub const GAMMANESS_FILE: &str = "cls_gh.safetensors";
 /// Pointings of the training.
 pub const POINTINGS_FILE: &str = "training_dirs.ecsv";
 
+/// What the forest in a file learns.
+pub fn learns(file: &str) -> Option<&'static str> {
+    match file {
+        ENERGY_FILE => Some("Energy"),
+        DISP_NORM_FILE => Some("Distance to the source"),
+        DISP_SIGN_FILE => Some("Side of the source"),
+        DISP_VECTOR_FILE => Some("Vector to the source"),
+        GAMMANESS_FILE => Some("Gammaness"),
+        _ => None,
+    }
+}
+
 /// Code of gammas in `mc_type`.
 pub const GAMMA: i64 = 0;
 /// Code of protons in `mc_type`.

@@ -47,7 +47,7 @@ pub fn pointing_weights(table: &Columns) -> Result<Option<Vec<f64>>> {
     Ok(Some(keys.iter().map(|key| mean / counts.get(key).copied().unwrap_or(mean)).collect()))
 }
 
-/// Pointings of a table: altitude and azimuth [rad], each once.
+/// Pointings of a table: altitude and azimuth \[rad\], each once.
 ///
 /// # Errors
 /// A missing pointing.

@@ -134,7 +134,7 @@ pub struct ForestArgs {
     pub min_samples_leaf: Amount,
     /// Share of the whole weight that each side of a split keeps.
     pub min_weight_fraction_leaf: f64,
-    /// Features that are tried at a split: a number, a fraction, `sqrt`, `log2`, or all of them if it is null.
+    /// Features that are tried at a split: a number, a fraction, `sqrt`, `log2`, `auto`, or all of them if it is null.
     pub max_features: MaxFeatures,
     /// Leaves of a tree at most.
     pub max_leaf_nodes: Option<usize>,
@@ -155,7 +155,7 @@ pub struct ForestArgs {
     /// Must be false.
     pub warm_start: bool,
     /// Read and not used.
-    pub verbose: i64,
+    pub verbose: f64,
     /// How splits are searched.
     pub growth: Growth,
 }
@@ -217,7 +217,7 @@ impl Default for ForestArgs {
             random_state: Some(42),
             n_jobs: Some(-1),
             warm_start: false,
-            verbose: 0,
+            verbose: 0.0,
             growth: Growth::Histogram,
         }
     }
@@ -308,13 +308,13 @@ pub struct Settings {
     pub disp_method: DispMethod,
     /// Whether the source's position is known.
     pub source_dependent: bool,
-    /// Assumed position of the source for protons [deg].
+    /// Assumed position of the source for protons \[deg\].
     pub nominal_source: (f64, f64),
-    /// Focal length [m] that stands for aberrations of the mirror.
+    /// Focal length \[m\] that stands for aberrations of the mirror.
     pub effective_focal_length: f64,
 }
 
-/// Effective focal length of the large telescope [m].
+/// Effective focal length of the large telescope \[m\].
 pub const EFFECTIVE_FOCAL_LENGTH: f64 = 29.305_65;
 
 impl Settings {
@@ -404,15 +404,15 @@ pub struct LearningKeys {
     pub particle_classification_features: Vec<String>,
     /// How the direction is learned.
     pub disp_method: DispMethod,
-    /// Distance of the source of training gammas from the camera's centre [deg].
+    /// Distance of the source of training gammas from the camera's centre \[deg\].
     pub train_gamma_src_r_deg: Range,
     /// Whether the source's position is known.
     pub source_dependent: bool,
-    /// Assumed position of the source for protons [deg].
+    /// Assumed position of the source for protons \[deg\].
     pub mc_nominal_source_x_deg: f64,
-    /// Assumed position of the source for protons [deg].
+    /// Assumed position of the source for protons \[deg\].
     pub mc_nominal_source_y_deg: f64,
-    /// Focal length [m] that stands for aberrations of the mirror.
+    /// Focal length \[m\] that stands for aberrations of the mirror.
     pub effective_focal_length: f64,
 }
 

@@ -5,7 +5,7 @@ use super::settings::Settings;
 use crate::coordinates::{Direction, camera_from_sky, disp};
 use crate::error::Result;
 
-/// Position of `(x, y)` along the long axis of an image with this centroid and direction [rad], and across it.
+/// Position of `(x, y)` along the long axis of an image with this centroid and direction \[rad\], and across it.
 pub fn shower_coordinates(place: (f64, f64), centroid: (f64, f64), psi: f64) -> (f64, f64) {
     let (dx, dy) = (place.0 - centroid.0, place.1 - centroid.1);
     let (sin, cos) = psi.sin_cos();

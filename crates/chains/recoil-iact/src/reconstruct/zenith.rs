@@ -7,13 +7,13 @@
 use crate::error::{IactError, Result};
 use std::path::Path;
 
-/// Zenith angles nearer to each other than this [rad] weigh the same.
+/// Zenith angles nearer to each other than this \[rad\] weigh the same.
 const NEAR: f64 = 1e-4;
 
 /// The two pointings that an event is interpolated between.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nodes {
-    /// Altitudes of the nearest and second nearest pointing [rad].
+    /// Altitudes of the nearest and second nearest pointing \[rad\].
     pub alt: [f64; 2],
     /// Weights of the answers there; they add up to one and may be negative.
     pub weight: [f64; 2],
@@ -22,7 +22,7 @@ pub struct Nodes {
 /// Pointings of a training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pointings {
-    /// Altitude and azimuth [rad].
+    /// Altitude and azimuth \[rad\].
     pub nodes: Vec<(f64, f64)>,
 }
 

@@ -17,7 +17,7 @@ use crate::error::{IactError, Result};
 const TELESCOPE: i32 = 1;
 /// Observation level \[m\].
 const OBS_LEVEL: f32 = 2150.0;
-/// Time of the first event [s since 1970].
+/// Time of the first event \[s since 1970\].
 const START: i32 = 1_600_000_000;
 /// Magnetic field of La Palma: strength \[uT\], inclination, declination \[deg\].
 const FIELD: [f32; 3] = [38.7, 37.4, -4.8];

@@ -13,11 +13,11 @@ const ROTATION: f32 = 0.190_118_72;
 
 /// Samples of a waveform.
 pub const SAMPLES: usize = 40;
-/// Pedestal of a sample [counts].
+/// Pedestal of a sample \[counts\].
 pub const PEDESTAL: f32 = 300.0;
 /// Counts of a photo-electron's pulse summed over all samples, at high and low gain.
 pub const COUNTS_PER_PE: [f32; 2] = [62.0, 3.4];
-/// Electronic noise of a sample [counts], at high and low gain.
+/// Electronic noise of a sample \[counts\], at high and low gain.
 pub const NOISE: [f32; 2] = [4.0, 1.8];
 /// Largest count.
 pub const SATURATION: u16 = 4095;

@@ -4,7 +4,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, UInt32Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
-use recoil_table::{Address, Batch, field};
+use recoil_table::{Batch, field};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,8 +13,11 @@ use std::sync::Arc;
 
 use super::blame;
 use super::dl1_input::{open, parameters};
+use super::dl2_output::Dl2Table;
+use super::r0_to_dl1::TableFormat;
 use crate::config::LSTCHAIN_KEYS;
-use crate::production::{RunConfig, SIMULATION};
+use crate::data::DL1_PARAMETERS;
+use crate::production::{RunConfig, SIMULATION, is_hdf5};
 use crate::reconstruct::apply::{DL2_COLUMNS, apply};
 use crate::reconstruct::columns::Columns;
 use crate::reconstruct::models::{Disp, Models};
@@ -35,12 +38,14 @@ pub struct ApplyKeys {
     pub disp_method: DispMethod,
     /// Whether the source's position is known.
     pub source_dependent: bool,
-    /// Assumed position of the source for protons [deg].
+    /// Assumed position of the source for protons \[deg\].
     pub mc_nominal_source_x_deg: f64,
-    /// Assumed position of the source for protons [deg].
+    /// Assumed position of the source for protons \[deg\].
     pub mc_nominal_source_y_deg: f64,
-    /// Focal length [m] that stands for aberrations of the mirror.
+    /// Focal length \[m\] that stands for aberrations of the mirror.
     pub effective_focal_length: f64,
+    /// Format of the tables; none for HDF5 from HDF5, and else Parquet.
+    pub format: Option<TableFormat>,
 }
 
 impl Default for ApplyKeys {
@@ -54,6 +59,7 @@ impl Default for ApplyKeys {
             mc_nominal_source_x_deg: keys.mc_nominal_source_x_deg,
             mc_nominal_source_y_deg: keys.mc_nominal_source_y_deg,
             effective_focal_length: EFFECTIVE_FOCAL_LENGTH,
+            format: None,
         }
     }
 }
@@ -97,15 +103,24 @@ impl ApplyKeys {
 /// Applies trained forests.
 pub struct Dl1ToDl2;
 
-const IMAGES: InputRole =
-    InputRole::required("input-file", "tables of image parameters", &["parquet", "h5"]).short('f').many().plain();
+const IMAGES: InputRole = InputRole::required("input-file", "tables of image parameters", &["parquet", "h5"])
+    .short('f')
+    .alias("input-files")
+    .many()
+    .plain();
 const MODELS: InputRole = InputRole::required("path-models", "folder of the trained forests", &[]).short('p');
 
-/// Name of the table that a file gives: its own, with the first `dl1` replaced.
-fn output_name(file: &Path) -> String {
-    let name = file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = if name.contains("dl1") { name.replacen("dl1", "dl2", 1) } else { format!("dl2_{name}") };
-    format!("{name}.parquet")
+impl ApplyKeys {
+    fn is_h5(&self, input: &Path) -> bool {
+        self.format.map_or_else(|| is_hdf5(input), |format| format == TableFormat::H5)
+    }
+
+    /// Name of the table that a file gives: its own, with the first `dl1` replaced.
+    fn output_name(&self, file: &Path) -> String {
+        let name = file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = if name.contains("dl1") { name.replacen("dl1", "dl2", 1) } else { format!("dl2_{name}") };
+        format!("{name}.{}", if self.is_h5(file) { "h5" } else { "parquet" })
+    }
 }
 
 impl Stage for Dl1ToDl2 {
@@ -116,7 +131,8 @@ impl Stage for Dl1ToDl2 {
             name: "iact dl1-to-dl2",
             about: "Reconstruct energy, direction and type of showers with trained forests",
             long: "Streams tables of image parameters through the forests of a folder and writes, for every dl1 table, a dl2 \
-                   table: the events that pass the filters with their columns, then what was reconstructed. Between the \
+                   table: the events that pass the filters with their columns, then what was reconstructed. A dl2 file in \
+                   HDF5 also has everything of the dl1 file but images and parameters, as lstchain's. Between the \
                    pointings of the training the answers are interpolated in the cosine of the zenith angle. A table in \
                    which no event survives is written without rows, with a warning. The configuration may be a file of \
                    lstchain.",
@@ -126,8 +142,8 @@ impl Stage for Dl1ToDl2 {
         }
     }
 
-    fn outputs(&self, _config: &ApplyKeys, inputs: &Inputs) -> Vec<String> {
-        inputs.all(IMAGES.role).map(|file| output_name(&file.path)).collect()
+    fn outputs(&self, config: &ApplyKeys, inputs: &Inputs) -> Vec<String> {
+        inputs.all(IMAGES.role).map(|file| config.output_name(&file.path)).collect()
     }
 
     fn run(&self, config: &ApplyKeys, run: &Run) -> Result<Report, StageError> {
@@ -136,47 +152,40 @@ impl Stage for Dl1ToDl2 {
         let settings = config.settings(&models);
         let wants = &config.random_forest_zd_interpolation;
         let any = wants.interpolate_energy || wants.interpolate_direction || wants.interpolate_gammaness;
-        if any && models.pointings.as_ref().is_none_or(|pointings| pointings.nodes.len() < 2) {
+        let several = models.pointings.as_ref().is_some_and(|pointings| pointings.nodes.len() > 1);
+        if any && !several {
             run.warn("no_interpolation", "the training had one pointing: answers are not interpolated in zenith angle");
         }
+        let json = serde_json::to_string(config).internal_error("cannot record the configuration")?;
         let (mut read, mut kept) = (0_u64, 0_u64);
         let progress = run.progress("reconstructing", "events", None);
         for file in run.inputs().all(IMAGES.role) {
             let spec = parameters(file)?;
             let doing = || format!("cannot reconstruct {spec}");
             let reader = open(&spec, None)?;
-            let mut writer = None;
-            let path = run.output(&output_name(&file.path))?;
+            let path = run.output(&config.output_name(&file.path))?;
             let given = described(&reader.schema(), &file.path).map_err(blame(doing()))?;
-            let mut rows = 0_u64;
+            let schema = schema_of(&given, &settings, any && several);
+            let mut table = match config.is_h5(&file.path) {
+                true => Dl2Table::h5(&path, &file.path, &spec, &schema, &json, run)?,
+                false => Dl2Table::plain(&path, &schema)?,
+            };
+            let before = kept;
             for batch in reader {
                 run.check()?;
                 let batch = batch.input_error(format!("cannot read {spec}"))?;
                 read += batch.rows() as u64;
-                let found = reconstruct(&batch, &given, &models, &settings, wants).map_err(blame(doing()))?;
+                let found = reconstruct(&batch, &schema, &models, &settings, wants).map_err(blame(doing()))?;
                 progress.add(batch.rows() as u64);
-                let Some(records) = found else { continue };
-                rows += records.num_rows() as u64;
-                let writer = match &mut writer {
-                    Some(writer) => writer,
-                    None => {
-                        let address = Address::of_path(&path).output_error(doing())?;
-                        writer.insert(recoil_table::create(&address, &records.schema()).output_error(doing())?)
-                    }
-                };
-                writer.write(&records).output_error(doing())?;
-            }
-            let writer = match writer {
-                Some(writer) => writer,
-                None => {
-                    run.warn("no_events", format!("{spec}: no event passes the filters"));
-                    let schema = schema_of(&given, &settings, models.pointings.is_some() && any);
-                    let address = Address::of_path(&path).output_error(doing())?;
-                    recoil_table::create(&address, &schema).output_error(doing())?
+                if let Some(records) = found {
+                    kept += records.num_rows() as u64;
+                    table.write(&records)?;
                 }
-            };
-            writer.finish(Some(&run.embedded_provenance())).output_error(doing())?;
-            kept += rows;
+            }
+            if kept == before {
+                run.warn("no_events", format!("{spec}: no event passes the filters"));
+            }
+            table.finish(&run.embedded_provenance())?;
         }
         Ok(Report::new().value("events", read).value("reconstructed", kept))
     }
@@ -185,7 +194,7 @@ impl Stage for Dl1ToDl2 {
 /// The columns of a table, with the run headers of its file in the metadata.
 fn described(schema: &Schema, path: &Path) -> crate::error::Result<SchemaRef> {
     let mut metadata = schema.metadata().clone();
-    let runs = RunConfig::of_file(path, schema)?;
+    let runs = RunConfig::of_file(path)?;
     if !runs.is_empty() {
         metadata.insert(SIMULATION.to_owned(), json!(runs).to_string());
     }
@@ -255,10 +264,16 @@ fn is_whole(name: &str) -> bool {
 /// Columns of DL1 that hold the source for the nominal focal length and are replaced by those for the effective one.
 const REPLACED: [&str; 7] = ["disp_dx", "disp_dy", "disp_norm", "disp_angle", "disp_sign", "src_x", "src_y"];
 
+/// The columns of the output: those of the input, of the true source if it is simulated, and what is reconstructed.
 fn schema_of(given: &Schema, settings: &Settings, interpolated: bool) -> SchemaRef {
     let new = new_columns(settings, interpolated);
     let old = given.fields().iter().filter(|field| !new.contains(&field.name().as_str()));
     let mut fields: Vec<Arc<Field>> = old.cloned().collect();
+    let has = |name: &str| given.column_with_name(name).is_some();
+    if has("mc_alt") && has("mc_alt_tel") {
+        let of_source = DL1_PARAMETERS.iter().filter(|column| REPLACED.contains(&column.name) && !has(column.name));
+        fields.extend(of_source.map(|column| Arc::new(column.field())));
+    }
     fields.extend(new.into_iter().map(|name| Arc::new(new_field(name))));
     Arc::new(Schema::new_with_metadata(fields, given.metadata().clone()))
 }
@@ -266,7 +281,7 @@ fn schema_of(given: &Schema, settings: &Settings, interpolated: bool) -> SchemaR
 /// The events of a batch that pass the filters, with everything that is reconstructed.
 fn reconstruct(
     batch: &Batch,
-    given: &Schema,
+    schema: &SchemaRef,
     models: &Models,
     settings: &Settings,
     interpolate: &ZenithSettings,
@@ -279,12 +294,14 @@ fn reconstruct(
     let mut table = all.pick(&rows);
     apply(&mut table, models, settings, interpolate)?;
     let rows = UInt32Array::from_iter_values(rows.into_iter().map(|row| row as u32));
-    let schema = schema_of(given, settings, table.has("w0"));
+    let new = new_columns(settings, table.has("w0"));
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         let name = field.name().as_str();
-        let is_new = !batch.has(name) || new_columns(settings, table.has("w0")).contains(&name);
-        let column: ArrayRef = if is_new {
+        let column: ArrayRef = if REPLACED.contains(&name) && table.has(name) {
+            let values: ArrayRef = Arc::new(Float64Array::from(table.get(name)?.to_vec()));
+            arrow_cast::cast(&values, field.data_type())?
+        } else if !batch.has(name) || new.contains(&name) {
             // the vector method has no side and distance of its own
             let values = if table.has(name) { table.get(name)?.to_vec() } else { derived(&table, name)? };
             if is_whole(name) {
@@ -292,15 +309,12 @@ fn reconstruct(
             } else {
                 Arc::new(Float64Array::from(values))
             }
-        } else if REPLACED.contains(&name) && table.has(name) {
-            let values: ArrayRef = Arc::new(Float64Array::from(table.get(name)?.to_vec()));
-            arrow_cast::cast(&values, field.data_type())?
         } else {
             arrow_select::take::take(batch.column(name)?, &rows, None)?
         };
         columns.push(column);
     }
-    Ok(Some(RecordBatch::try_new(schema, columns)?))
+    Ok(Some(RecordBatch::try_new(schema.clone(), columns)?))
 }
 
 /// Distance and side of the source from the vector to it.

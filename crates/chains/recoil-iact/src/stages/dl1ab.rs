@@ -85,9 +85,7 @@ impl Stage for Dl1ab {
         }
         let json = serde_json::to_string(config).internal_error("cannot record the configuration")?;
         let mut file = TableFile::create(&run.output_file()?).output_error(doing())?;
-        for (name, value) in tables.attributes() {
-            file.attribute(name, Attribute::AsciiString(value.clone())).output_error(doing())?;
-        }
+        super::merge::attributes(&tables, &mut file, run).output_error(doing())?;
         for mut table in tables.take_others() {
             super::merge::copy(&mut table, &mut file, run)?.finish().output_error(doing())?;
         }

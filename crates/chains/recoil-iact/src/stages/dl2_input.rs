@@ -27,7 +27,7 @@ pub(crate) struct Sample {
     pub(crate) events: Events,
     /// What was thrown.
     pub(crate) run: RunConfig,
-    /// Zenith angle and azimuth of the telescope [deg], to five digits.
+    /// Zenith angle and azimuth of the telescope \[deg\], to five digits.
     pub(crate) pointing: (f64, f64),
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn read(
         let reader = recoil_table::open(&file, &ReadOptions::default()).input_error(doing())?;
         let schema = reader.schema();
         drop(reader);
-        runs.extend(RunConfig::of_file(&input.path, &schema).map_err(blame(doing()))?);
+        runs.extend(RunConfig::of_file(&input.path).map_err(blame(doing()))?);
         let filters = selection.filters.keys().map(String::as_str);
         let finite = selection.finite.iter().map(String::as_str);
         let mut names: Vec<&str> = NEEDED.iter().chain(OPTIONAL).copied().chain(filters).chain(finite).collect();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::blame;
 use super::dl2_input::{Sample, Selection, read};
 use crate::error::IactError;
-use crate::irf::binning::{linear, logarithmic};
+use crate::irf::binning::{bins_per_decade, linear, logarithmic};
 use crate::irf::cuts::PercentileCut;
 use crate::irf::gadf::{self, Common};
 use crate::irf::response::{background, effective_area, effective_area_by_offset, energy_dispersion, psf_table};
@@ -57,25 +57,25 @@ pub struct Dl3Cuts {
     pub min_gh_cut: f64,
     /// Greatest cut on gammaness.
     pub max_gh_cut: f64,
-    /// Least cut on theta [deg].
+    /// Least cut on theta \[deg\].
     pub min_theta_cut: f64,
-    /// Greatest cut on theta [deg].
+    /// Greatest cut on theta \[deg\].
     pub max_theta_cut: f64,
-    /// Cut on theta [deg] of bins with too few events.
+    /// Cut on theta \[deg\] of bins with too few events.
     pub fill_theta_cut: f64,
     /// Share of the gammas that cuts on theta keep in each bin.
     pub theta_containment: f64,
-    /// Cut on theta [deg] at all energies.
+    /// Cut on theta \[deg\] at all energies.
     pub global_theta_cut: f64,
-    /// Least cut on alpha [deg].
+    /// Least cut on alpha \[deg\].
     pub min_alpha_cut: f64,
-    /// Greatest cut on alpha [deg].
+    /// Greatest cut on alpha \[deg\].
     pub max_alpha_cut: f64,
-    /// Cut on alpha [deg] of bins with too few events.
+    /// Cut on alpha \[deg\] of bins with too few events.
     pub fill_alpha_cut: f64,
     /// Share of the gammas that cuts on alpha keep in each bin.
     pub alpha_containment: f64,
-    /// Cut on alpha [deg] at all energies.
+    /// Cut on alpha \[deg\] at all energies.
     pub global_alpha_cut: f64,
     /// Telescopes whose events are used.
     pub allowed_tels: Vec<i64>,
@@ -108,41 +108,45 @@ impl Default for Dl3Cuts {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataBinning {
-    /// Least true energy [TeV].
+    /// Least true energy \[TeV\].
     pub true_energy_min: f64,
-    /// Greatest true energy [TeV].
+    /// Greatest true energy \[TeV\].
     pub true_energy_max: f64,
     /// Bins of true energy, equal in the logarithm.
     pub true_energy_n_bins: usize,
+    /// Bins of true energy per factor of ten, in files of old versions of lstchain; wins over their number.
+    pub true_energy_n_bins_per_decade: Option<usize>,
     /// Factor on all true energies.
     pub scale_true_energy: f64,
-    /// Least reconstructed energy [TeV].
+    /// Least reconstructed energy \[TeV\].
     pub reco_energy_min: f64,
-    /// Greatest reconstructed energy [TeV].
+    /// Greatest reconstructed energy \[TeV\].
     pub reco_energy_max: f64,
     /// Bins of reconstructed energy, equal in the logarithm.
     pub reco_energy_n_bins: usize,
+    /// Bins of reconstructed energy per factor of ten, in files of old versions of lstchain; wins over their number.
+    pub reco_energy_n_bins_per_decade: Option<usize>,
     /// Least ratio of reconstructed to true energy.
     pub energy_migration_min: f64,
     /// Greatest ratio of reconstructed to true energy.
     pub energy_migration_max: f64,
     /// Bins of this ratio, equal in the logarithm.
     pub energy_migration_n_bins: usize,
-    /// Least offset [deg].
+    /// Least offset \[deg\].
     pub fov_offset_min: f64,
-    /// Greatest offset [deg].
+    /// Greatest offset \[deg\].
     pub fov_offset_max: f64,
     /// Edges of bins of offset.
     pub fov_offset_n_edges: usize,
-    /// Least offset of background [deg].
+    /// Least offset of background \[deg\].
     pub bkg_fov_offset_min: f64,
-    /// Greatest offset of background [deg].
+    /// Greatest offset of background \[deg\].
     pub bkg_fov_offset_max: f64,
     /// Edges of bins of the offset of background.
     pub bkg_fov_offset_n_edges: usize,
-    /// Least distance from the source [deg].
+    /// Least distance from the source \[deg\].
     pub source_offset_min: f64,
-    /// Greatest distance from the source [deg].
+    /// Greatest distance from the source \[deg\].
     pub source_offset_max: f64,
     /// Edges of bins of the distance from the source.
     pub source_offset_n_edges: usize,
@@ -154,10 +158,12 @@ impl Default for DataBinning {
             true_energy_min: 0.005,
             true_energy_max: 500.0,
             true_energy_n_bins: 25,
+            true_energy_n_bins_per_decade: None,
             scale_true_energy: 1.0,
             reco_energy_min: 0.005,
             reco_energy_max: 500.0,
             reco_energy_n_bins: 25,
+            reco_energy_n_bins_per_decade: None,
             energy_migration_min: 0.2,
             energy_migration_max: 5.0,
             energy_migration_n_bins: 30,
@@ -175,6 +181,22 @@ impl Default for DataBinning {
 }
 
 impl DataBinning {
+    fn true_energy(&self) -> Vec<f64> {
+        let (low, high) = (self.true_energy_min, self.true_energy_max);
+        match self.true_energy_n_bins_per_decade {
+            Some(number) => bins_per_decade(low, high, number),
+            None => logarithmic(low, high, self.true_energy_n_bins + 1),
+        }
+    }
+
+    fn reco_energy(&self) -> Vec<f64> {
+        let (low, high) = (self.reco_energy_min, self.reco_energy_max);
+        match self.reco_energy_n_bins_per_decade {
+            Some(number) => bins_per_decade(low, high, number),
+            None => logarithmic(low, high, self.reco_energy_n_bins + 1),
+        }
+    }
+
     fn problems(&self) -> Vec<Problem> {
         let mut found = Vec::new();
         for (key, low, high, bins, least) in [
@@ -196,6 +218,16 @@ impl DataBinning {
                 let end = if logarithmic { "bins" } else { "edges" };
                 let message = format!("must be from {least} to 100000");
                 found.push(Problem::new(format!("DataBinning.{key}_n_{end}"), message));
+            }
+        }
+        for (key, number, low, high) in [
+            ("true", self.true_energy_n_bins_per_decade, self.true_energy_min, self.true_energy_max),
+            ("reco", self.reco_energy_n_bins_per_decade, self.reco_energy_min, self.reco_energy_max),
+        ] {
+            let Some(number) = number else { continue };
+            if !(1..=1000).contains(&number) || number as f64 * (high / low).log10() < 1.0 {
+                let key = format!("DataBinning.{key}_energy_n_bins_per_decade");
+                found.push(Problem::new(key, "must be from 1 to 1000 and give at least one bin"));
             }
         }
         if self.scale_true_energy <= 0.0 || !self.scale_true_energy.is_finite() {
@@ -240,7 +272,7 @@ pub struct IrfKeys {
     pub energy_dependent_alpha: bool,
     /// Whether the source's position is known: the cut is on alpha.
     pub source_dep: bool,
-    /// Time [h] for which the background is computed.
+    /// Time \[h\] for which the background is computed.
     pub irf_obs_time: f64,
     /// Run headers for tables that have none.
     pub simulation: GivenRuns,
@@ -416,8 +448,7 @@ impl Responses<'_> {
 
     fn compute(&self, gammas: &Sample, cosmic: Option<&Events>) -> crate::error::Result<(Fits, Report)> {
         let (config, binning, cuts) = (self.config, &self.config.binning, &self.config.cuts);
-        let true_energy = logarithmic(binning.true_energy_min, binning.true_energy_max, binning.true_energy_n_bins + 1);
-        let reco_energy = logarithmic(binning.reco_energy_min, binning.reco_energy_max, binning.reco_energy_n_bins + 1);
+        let (true_energy, reco_energy) = (binning.true_energy(), binning.reco_energy());
         let migration = logarithmic(
             binning.energy_migration_min,
             binning.energy_migration_max,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
-use recoil_table::hdf5::{Attribute, StoredTable, TableFile, TableRows};
+use recoil_table::hdf5::{Attribute, Member, StoredTable, TableFile, TableRows, Value, row_bytes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,8 @@ const COPY_BYTES: usize = 4 << 20;
 const VERSION: &str = "LSTCHAIN_VERSION";
 const INSTRUMENT: &str = "configuration/instrument/";
 const RUN_CONFIG: &str = "simulation/run_config";
+/// Where the tables of reconstructed events are.
+const EVENTS: &str = "dl2/event/telescope/parameters";
 const THROWN: &str = "simulation/thrown_event_distribution";
 /// Monitoring of parts of runs, which has no place in a merged file.
 const MONITORING: &str = "dl1/event/telescope/monitoring/";
@@ -36,7 +38,7 @@ const OWN_OF_A_RUN: [&str; 7] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MergeConfig {
-    /// Names of the files in a folder that are merged; `*` stands for anything.
+    /// Names of the files that are merged, below a folder: `*` stands for anything in a name, `**` for any folders.
     pub pattern: String,
     /// Only files with this number of a run in their names, as in `Run00123`; none for all.
     pub run_number: Option<u32>,
@@ -70,7 +72,7 @@ impl Config for MergeConfig {
     }
 }
 
-const FOLDER: InputRole = InputRole::optional("input-dir", "a folder of files", &[]).short('d');
+const FOLDER: InputRole = InputRole::optional("input-dir", "folders of files", &[]).short('d').many();
 const FILES: InputRole = InputRole::optional("input-file", "files to be merged", &["h5"]).short('f').many();
 
 /// Whether a name fits a pattern in which `*` stands for anything and `?` for one character.
@@ -86,20 +88,51 @@ fn fits(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-impl MergeConfig {
-    fn files(&self, inputs: &Inputs) -> std::result::Result<Vec<PathBuf>, StageError> {
-        let mut found: Vec<PathBuf> = inputs.all(FILES.role).map(|file| file.path.clone()).collect();
-        if let Some(folder) = inputs.optional(FOLDER.role) {
-            let folder = &folder.path;
-            let listed = std::fs::read_dir(folder).input_error(format!("cannot list {}", folder.display()))?;
-            for entry in listed {
-                let path = entry.input_error(format!("cannot list {}", folder.display()))?.path();
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                if path.is_file() && fits(self.pattern.as_bytes(), name.as_bytes()) {
+/// Adds the files below a folder whose path fits the parts of a pattern. Hidden names fit only patterns that begin with a
+/// dot, as in a shell.
+fn below(folder: &Path, parts: &[&str], found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let Some((part, rest)) = parts.split_first() else { return Ok(()) };
+    if *part == "**" {
+        below(folder, rest, found)?;
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        let visible = !name.starts_with(b".") || part.starts_with('.');
+        match (*part, rest) {
+            _ if !visible => {}
+            ("**", _) => {
+                // links could lead in circles
+                if path.is_dir() && !path.is_symlink() {
+                    below(&path, parts, found)?;
+                }
+            }
+            (part, []) => {
+                if fits(part.as_bytes(), name) && path.is_file() {
                     found.push(path);
                 }
             }
-            found.sort();
+            (part, rest) => {
+                if fits(part.as_bytes(), name) && path.is_dir() {
+                    below(&path, rest, found)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+impl MergeConfig {
+    fn files(&self, inputs: &Inputs) -> std::result::Result<Vec<PathBuf>, StageError> {
+        let mut found: Vec<PathBuf> = inputs.all(FILES.role).map(|file| file.path.clone()).collect();
+        for folder in inputs.all(FOLDER.role) {
+            let folder = &folder.path;
+            let parts: Vec<&str> = self.pattern.split('/').filter(|part| !part.is_empty()).collect();
+            let mut inside = Vec::new();
+            below(folder, &parts, &mut inside).input_error(format!("cannot list {}", folder.display()))?;
+            inside.sort();
+            inside.dedup();
+            found.extend(inside);
         }
         if let Some(run) = self.run_number {
             let run = format!("Run{run:05}");
@@ -165,35 +198,39 @@ impl Stage for Merge {
         let doing = "cannot merge";
         let mut out = TableFile::create(&run.output_file()?).output_error(doing)?;
         let mut tables = Dl1Tables::open(begin).map_err(blame(doing))?;
-        for (name, value) in tables.attributes() {
-            out.attribute(name, Attribute::AsciiString(value.clone())).output_error(doing)?;
-        }
+        attributes(&tables, &mut out, run).output_error(doing)?;
         let wanted = |path: &str| !(config.no_image && path.contains("image") || path.starts_with(MONITORING));
         let once = |path: &str| {
             path.starts_with(INSTRUMENT) || config.keys_to_copy.iter().any(|key| key.trim_matches('/') == path)
         };
-        let mut growing: BTreeMap<String, (TableRows, Vec<recoil_table::hdf5::Member>)> = BTreeMap::new();
-        for (path, table) in tables.tables().iter_mut().filter(|(path, _)| wanted(path)) {
-            growing.insert(path.clone(), (copy(table, &mut out, run)?, table.members.clone()));
-        }
+        let mut growing: BTreeMap<String, (TableRows, Vec<Member>)> = BTreeMap::new();
         let progress = run.progress("merging", "files", Some(good.len() as u64));
-        progress.add(1);
-        for path in good.iter().skip(1) {
-            let mut tables = Dl1Tables::open(path).map_err(blame(doing))?;
-            for (name, table) in tables.tables().iter_mut().filter(|(name, _)| wanted(name) && !once(name)) {
-                let Some((rows, members)) = growing.get_mut(name) else { continue };
-                if *members != table.members {
-                    let told = format!("{}: the table {name} has other columns than in the first file", path.display());
-                    return Err(StageError::input(told));
+        for (number, path) in good.iter().enumerate() {
+            if number > 0 {
+                tables = Dl1Tables::open(path).map_err(blame(doing))?;
+            }
+            for (name, table) in tables.tables().iter_mut().filter(|(name, _)| wanted(name)) {
+                match growing.get_mut(name) {
+                    // a file without events lacks their tables
+                    None => {
+                        growing.insert(name.clone(), (copy(table, &mut out, run)?, table.members.clone()));
+                    }
+                    Some(_) if once(name) => {}
+                    Some((rows, members)) => {
+                        let cast = Cast::new(&table.members, members).ok_or_else(|| {
+                            let what = format!("the table {name} has other columns than in the first file");
+                            StageError::input(format!("{}: {what}", path.display()))
+                        })?;
+                        append(table, rows, &cast, run)?;
+                    }
                 }
-                append(table, rows, run)?;
             }
             progress.add(1);
         }
         let mut events = 0;
         for (path, (rows, _)) in growing {
             let count = rows.finish().output_error(doing)?;
-            if path.starts_with(crate::dl1::stored::PARAMETERS) {
+            if path.starts_with(crate::dl1::stored::PARAMETERS) || path.starts_with(EVENTS) {
                 events += count;
             }
         }
@@ -216,11 +253,59 @@ pub(super) fn copy(
 ) -> std::result::Result<TableRows, StageError> {
     let made = out.table(&table.path, &table.members, &table.attributes);
     let mut rows = made.output_error(format!("cannot copy {}", table.path))?;
-    append(table, &mut rows, run)?;
+    append(table, &mut rows, &Cast::Same, run)?;
     Ok(rows)
 }
 
-fn append(table: &mut StoredTable, rows: &mut TableRows, run: &Run) -> std::result::Result<(), StageError> {
+/// Gives a file the attributes of another, and its own provenance.
+pub(super) fn attributes(tables: &Dl1Tables, out: &mut TableFile, run: &Run) -> recoil_table::Result<()> {
+    for (name, value) in tables.attributes().iter().filter(|(name, _)| name != recoil_table::PROVENANCE) {
+        out.attribute(name, Attribute::AsciiString(value.clone()))?;
+    }
+    out.attribute(recoil_table::PROVENANCE, Attribute::VarLenString(run.embedded_provenance()))
+}
+
+/// How rows get the types of the first file's columns.
+enum Cast {
+    Same,
+    /// Bytes of a row before and after, and for each value where it comes from and goes to.
+    Values(usize, usize, Vec<(Place, Place)>),
+}
+
+impl Cast {
+    /// None if the columns have other names or shapes.
+    fn new(from: &[Member], to: &[Member]) -> Option<Self> {
+        if from == to {
+            return Some(Self::Same);
+        }
+        let alike = |(from, to): (&Member, &Member)| {
+            let text = |value: Value| matches!(value, Value::Text(_));
+            from.name == to.name && from.shape == to.shape && !text(from.value) && !text(to.value)
+        };
+        if from.len() != to.len() || !from.iter().zip(to).all(alike) {
+            return None;
+        }
+        let places = |members: &[Member]| members.iter().flat_map(|member| Place::all(members, member)).collect();
+        let (own, wanted): (Vec<Place>, Vec<Place>) = (places(from), places(to));
+        Some(Self::Values(row_bytes(from), row_bytes(to), own.into_iter().zip(wanted).collect()))
+    }
+
+    fn apply(&self, rows: Vec<u8>) -> Vec<u8> {
+        let Self::Values(before, after, places) = self else { return rows };
+        let mut done = vec![0; rows.len() / (*before).max(1) * after];
+        for (row, target) in rows.chunks_exact((*before).max(1)).zip(done.chunks_exact_mut((*after).max(1))) {
+            places.iter().for_each(|(from, to)| from.copy(row, *to, target));
+        }
+        done
+    }
+}
+
+fn append(
+    table: &mut StoredTable,
+    rows: &mut TableRows,
+    cast: &Cast,
+    run: &Run,
+) -> std::result::Result<(), StageError> {
     let doing = format!("cannot copy {}", table.path);
     let step = (COPY_BYTES / table.row_bytes().max(1)).max(1) as u64;
     let mut start = 0;
@@ -228,7 +313,7 @@ fn append(table: &mut StoredTable, rows: &mut TableRows, run: &Run) -> std::resu
         run.check()?;
         let count = step.min(table.rows() - start);
         let bytes = table.read(start, count).input_error(doing.clone())?;
-        rows.push(&bytes).output_error(doing.clone())?;
+        rows.push(&cast.apply(bytes)).output_error(doing.clone())?;
         start += count;
     }
     Ok(())
@@ -268,8 +353,7 @@ impl Identity {
                 let row = table.read(0, 1)?;
                 for edges in ["bins_energy", "bins_core_dist"] {
                     let start = recoil_table::hdf5::offset_of(&table.members, edges).unwrap_or(0);
-                    let size =
-                        table.members.iter().find(|m| m.name == edges).map_or(0, recoil_table::hdf5::Member::size);
+                    let size = table.members.iter().find(|m| m.name == edges).map_or(0, Member::size);
                     let bytes = row.get(start..start + size).unwrap_or_default();
                     found.axes.extend(bytes.as_chunks::<8>().0.iter().map(|word| f64::from_le_bytes(*word)));
                 }
@@ -304,6 +388,7 @@ impl Identity {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -317,5 +402,41 @@ mod tests {
         ] {
             assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn patterns_reach_into_folders() {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["a.h5", "one/b.h5", "one/deep/c.h5", "two/d.h5", "two/e.txt", ".hidden/f.h5"] {
+            let path = home.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        for (pattern, expected) in [
+            ("*.h5", &["a.h5"][..]),
+            ("*/*.h5", &["one/b.h5", "two/d.h5"]),
+            ("*/*/*.h5", &["one/deep/c.h5"]),
+            ("**/*.h5", &["a.h5", "one/b.h5", "one/deep/c.h5", "two/d.h5"]),
+            ("one/**/*.h5", &["one/b.h5", "one/deep/c.h5"]),
+        ] {
+            let mut found = Vec::new();
+            below(home.path(), &pattern.split('/').collect::<Vec<_>>(), &mut found).unwrap();
+            found.sort();
+            let expected: Vec<PathBuf> = expected.iter().map(|name| home.path().join(name)).collect();
+            assert_eq!(found, expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn other_types_are_cast() {
+        let members = |value| [Member::scalar("n", Value::I32), Member::array("counts", value, &[2])];
+        let (wide, narrow) = (members(Value::F64), members(Value::F32));
+        let mut row = 7i32.to_le_bytes().to_vec();
+        [1.5f32, -2.0].iter().for_each(|value| row.extend(value.to_le_bytes()));
+        let cast = Cast::new(&narrow, &wide).unwrap();
+        let mut expected = 7i32.to_le_bytes().to_vec();
+        [1.5f64, -2.0].iter().for_each(|value| expected.extend(value.to_le_bytes()));
+        assert_eq!(cast.apply(row), expected);
+        assert!(Cast::new(&narrow, &wide[..1]).is_none());
     }
 }

@@ -1,6 +1,8 @@
 //! `iact r0-to-dl1`: raw simulation to images and image parameters.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
@@ -10,6 +12,7 @@ use recoil_stage::{Config, Description, Flag, InputRole, Inputs, OutputKind, Pro
 use recoil_table::{Address, BatchWriter};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::blame;
 use crate::clean::{DynamicCleaning, Tailcut};
@@ -19,6 +22,7 @@ use crate::dl1::hdf5::Dl1File;
 use crate::dl1::reduce::{Models, Reduced, Reducer, Reduction, Trigger, Work, work};
 use crate::error::{IactError, Result};
 use crate::parameters::timing::Starts;
+use crate::production::{RunConfig, SIMULATION};
 use crate::waveform::integrate::Extractor;
 use crate::waveform::nsb::SinglePe;
 
@@ -50,6 +54,8 @@ pub struct R0ToDl1Config {
     pub waveform_nsb_tuning: NsbTuning,
     /// Starts of the fit of times: `reference` for those of the field's programs, `thorough` for more.
     pub timing_starts: Starts,
+    /// Whether true photo-electrons are written too, for events that have some.
+    pub write_pe_image: bool,
     /// Whether the images are written.
     pub images: bool,
     /// Format of the tables.
@@ -79,6 +85,7 @@ impl Default for R0ToDl1Config {
             dynamic_cleaning: DynamicCleaning::default(),
             waveform_nsb_tuning: NsbTuning::default(),
             timing_starts: Starts::Reference,
+            write_pe_image: false,
             images: true,
             format: TableFormat::default(),
         }
@@ -121,7 +128,7 @@ impl R0ToDl1Config {
 
     fn wanted(&self) -> Wanted {
         let telescopes = self.source_config.event_source.allowed_tels.clone().unwrap_or_default();
-        Wanted { telescopes, photo_electrons: false }
+        Wanted { telescopes, photo_electrons: self.write_pe_image }
     }
 
     pub(super) fn reduction(&self, run: &Run) -> Result<Reduction, StageError> {
@@ -300,7 +307,12 @@ fn reduce_file(
 /// The tables of a file.
 enum Tables {
     H5(Box<Dl1File>),
-    Parquet { parameters: Box<dyn BatchWriter>, images: Option<Box<dyn BatchWriter>> },
+    Parquet { parameters: Box<dyn BatchWriter>, schema: SchemaRef, images: Option<ImageTable> },
+}
+
+struct ImageTable {
+    writer: Box<dyn BatchWriter>,
+    with_true: bool,
 }
 
 impl Tables {
@@ -316,12 +328,19 @@ impl Tables {
             let address = Address::of_path(&run.output(&name)?).output_error(doing())?;
             recoil_table::create(&address, schema).output_error(doing())
         };
-        let parameters = create(format!("{base}.parquet"), &parameter_schema())?;
+        let runs: Vec<RunConfig> = reader.mc_runs().iter().map(RunConfig::of_header).collect();
+        let metadata = HashMap::from([(SIMULATION.to_owned(), json!(runs).to_string())]);
+        let schema = Arc::new(parameter_schema().as_ref().clone().with_metadata(metadata));
+        let parameters = create(format!("{base}.parquet"), &schema)?;
+        let with_true = config.write_pe_image;
         let images = match config.images {
-            true => Some(create(format!("{base}_images.parquet"), &image_schema())?),
+            true => {
+                let writer = create(format!("{base}_images.parquet"), &image_schema(with_true))?;
+                Some(ImageTable { writer, with_true })
+            }
             false => None,
         };
-        Ok(Self::Parquet { parameters, images })
+        Ok(Self::Parquet { parameters, schema, images })
     }
 
     fn write(&mut self, triggers: &[Trigger], reduced: Vec<Reduced>) -> Result<(), StageError> {
@@ -330,12 +349,13 @@ impl Tables {
                 let written = triggers.iter().try_for_each(|trigger| file.trigger(trigger));
                 written.and_then(|()| file.events(reduced)).map_err(blame("cannot write DL1"))
             }
-            Self::Parquet { parameters, images } => {
+            Self::Parquet { parameters, schema, images } => {
                 let rows: Vec<_> = reduced.iter().map(|found| found.values).collect();
                 let batch = parameter_batch(&rows).map_err(blame("cannot write parameters"))?;
+                let batch = batch.with_schema(schema.clone()).internal_error("cannot write parameters")?;
                 parameters.write(&batch).output_error("cannot write parameters")?;
-                if let Some(writer) = images {
-                    let mut images = Images::default();
+                if let Some(ImageTable { writer, with_true }) = images {
+                    let mut images = Images::new(*with_true);
                     reduced.into_iter().for_each(|found| images.push(found));
                     let batch = images.batch().map_err(blame("cannot write images"))?;
                     writer.write(&batch).output_error("cannot write images")?;
@@ -350,10 +370,10 @@ impl Tables {
             Self::H5(file) => {
                 file.finish(reader.histograms(), reader.run().run, provenance).map_err(blame("cannot write DL1"))
             }
-            Self::Parquet { parameters, images } => {
+            Self::Parquet { parameters, images, .. } => {
                 parameters.finish(Some(provenance)).output_error("cannot write parameters")?;
                 match images {
-                    Some(images) => images.finish(Some(provenance)).output_error("cannot write images"),
+                    Some(images) => images.writer.finish(Some(provenance)).output_error("cannot write images"),
                     None => Ok(()),
                 }
             }

@@ -1,17 +1,17 @@
 //! `iact sensitivity`: the smallest detectable flux, with figures of the performance.
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
-use arrow_schema::Schema;
+use arrow_array::{Array as _, ArrayRef, Float64Array, Int64Array};
+use recoil_fits::{Card, Column, Fits, Values};
+use recoil_outputs::{figures, pictures};
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, Flag, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
-use recoil_table::{Address, field};
+use recoil_table::field;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
 
 use super::dl2_input::{Sample, Selection, read};
-use super::drawing::figure;
 use super::irfs::{EventSelector, GivenRuns};
 use crate::figures::{performance, sensitivity as drawing, separation};
 use crate::irf::binning::{bins_per_decade, with_overflow};
@@ -30,7 +30,7 @@ pub struct SensitivityKeys {
     pub selector: EventSelector,
     /// Telescopes whose events are used.
     pub allowed_tels: Vec<i64>,
-    /// Observation time [h].
+    /// Observation time \[h\].
     pub obs_time: f64,
     /// Size of the on region over that of the off region.
     pub alpha: f64,
@@ -40,9 +40,9 @@ pub struct SensitivityKeys {
     pub min_signal_events: f64,
     /// Signal over background that a detection needs.
     pub min_excess_over_background: f64,
-    /// Least energy of the bins [TeV].
+    /// Least energy of the bins \[TeV\].
     pub energy_min: f64,
-    /// Greatest energy of the bins [TeV].
+    /// Greatest energy of the bins \[TeV\].
     pub energy_max: f64,
     /// Bins per factor of ten.
     pub bins_per_decade: usize,
@@ -54,11 +54,11 @@ pub struct SensitivityKeys {
     pub gh_efficiency_step: f64,
     /// Share of the gammas within the cut on theta.
     pub theta_containment: f64,
-    /// Least cut on theta [deg].
+    /// Least cut on theta \[deg\].
     pub min_theta_cut: f64,
-    /// Greatest cut on theta [deg], also of bins with too few events.
+    /// Greatest cut on theta \[deg\], also of bins with too few events.
     pub max_theta_cut: f64,
-    /// Offset from the camera's centre [deg] within which background is counted.
+    /// Offset from the camera's centre \[deg\] within which background is counted.
     pub max_background_offset: f64,
     /// Run headers for tables that have none.
     pub simulation: GivenRuns,
@@ -168,14 +168,17 @@ const ELECTRONS: InputRole =
 
 /// Figures of the performance, in the order in which they are drawn.
 const FIGURES: [&str; 7] = [
-    "sensitivity.svg",
-    "effective_area.svg",
-    "angular_resolution.svg",
-    "energy_resolution.svg",
-    "energy_dispersion.svg",
-    "roc.svg",
-    "gammaness.svg",
+    "sensitivity",
+    "effective_area",
+    "angular_resolution",
+    "energy_resolution",
+    "energy_dispersion",
+    "roc",
+    "gammaness",
 ];
+
+/// Tables of the folder.
+const TABLES: [&str; 3] = ["sensitivity.parquet", "performance.parquet", "sensitivity.fits.gz"];
 
 impl Stage for Sensitivity {
     type Config = SensitivityKeys;
@@ -186,7 +189,7 @@ impl Stage for Sensitivity {
             about: "Compute the smallest detectable flux, with figures of the performance",
             long: "Weights gammas to the Crab nebula and cosmic rays to their fluxes, finds the cuts on gammaness and theta \
                    that give the best sensitivity in each bin of energy, and writes a folder: a table of sensitivities and \
-                   cuts, a table of the performance in bins of true energy, and figures. The significance is that of Li and \
+                   cuts, a table of the performance in bins of true energy, both together as FITS file, and figures. The significance is that of Li and \
                    Ma (equation 17).",
             inputs: &[GAMMAS, PROTONS, ELECTRONS],
             output: OutputKind::Directory { doc: "tables and figures" },
@@ -199,7 +202,7 @@ impl Stage for Sensitivity {
     }
 
     fn outputs(&self, _config: &SensitivityKeys, _inputs: &Inputs) -> Vec<String> {
-        ["sensitivity.parquet", "performance.parquet"].iter().chain(&FIGURES).map(|name| (*name).to_owned()).collect()
+        TABLES.map(str::to_owned).into_iter().chain(FIGURES.into_iter().flat_map(pictures)).collect()
     }
 
     fn run(&self, config: &SensitivityKeys, run: &Run) -> Result<Report, StageError> {
@@ -226,7 +229,6 @@ impl Stage for Sensitivity {
         }
         let optimisation = config.optimisation();
         let found = optimisation.run(&signal, &background);
-        write_sensitivity(run, &optimisation, &found)?;
 
         let passing = |events: &Events, event: usize| {
             found.gammaness.passes_above(events.gammaness[event], events.reco_energy[event])
@@ -240,8 +242,8 @@ impl Stage for Sensitivity {
             resolution: angular_resolution(&recognised, &edges, ONE_SIGMA),
             energy: energy_resolution(&selected, &edges),
         };
-        performance.write(run, &edges)?;
-        draw(
+        write_tables(run, &sensitivity_columns(&optimisation, &found), &performance.columns(&edges))?;
+        draw_all(
             run,
             config,
             &Drawn {
@@ -282,18 +284,35 @@ fn weighted(sample: &Sample, spectrum: Spectrum, seconds: f64) -> Events {
     events
 }
 
-/// Writes columns as the table `name`.
-fn write_table(run: &Run, name: &str, columns: Vec<(&str, &str, &str, ArrayRef)>) -> Result<(), StageError> {
-    let doing = || format!("cannot write {name}");
-    let fields: Vec<_> =
-        columns.iter().map(|(name, unit, doc, values)| field(name, values.data_type().clone(), unit, doc)).collect();
-    let schema = Arc::new(Schema::new(fields));
-    let records = RecordBatch::try_new(schema.clone(), columns.into_iter().map(|column| column.3).collect())
-        .internal_error(doing())?;
-    let address = Address::of_path(&run.output(name)?).output_error(doing())?;
-    let mut writer = recoil_table::create(&address, &schema).output_error(doing())?;
-    writer.write(&records).output_error(doing())?;
-    writer.finish(Some(&run.embedded_provenance())).output_error(doing())
+/// A column: name, unit, meaning, values.
+type Named = (&'static str, &'static str, &'static str, ArrayRef);
+
+/// Writes both tables, each on its own and as one FITS file.
+fn write_tables(run: &Run, sensitivity: &[Named], performance: &[Named]) -> Result<(), StageError> {
+    let [first, second, both] = TABLES;
+    for (name, columns) in [(first, sensitivity), (second, performance)] {
+        let field = |(name, unit, doc, values): &Named| field(name, values.data_type().clone(), unit, doc);
+        let mut table = recoil_outputs::Table::create(&run.output(name)?, name, columns.iter().map(field))?;
+        table.write(columns.iter().map(|column| column.3.clone()))?;
+        table.finish(&run.embedded_provenance())?;
+    }
+    let doing = || format!("cannot write {both}");
+    let tables = [("SENSITIVITY", sensitivity), ("PERFORMANCE", performance)];
+    let tables = tables.into_iter().map(|(name, columns)| fits_table(name, columns)).collect::<Result<Vec<_>, _>>();
+    let primary = vec![Card::text("RECOIL", &run.embedded_provenance(), "")];
+    let fits = Fits { primary, tables: tables.internal_error(doing())? };
+    fits.write(&run.output(both)?).output_error(doing())
+}
+
+fn fits_table(name: &str, columns: &[Named]) -> recoil_fits::Result<recoil_fits::Table> {
+    let rows = columns.first().map_or(0, |column| column.3.len());
+    let column = |(name, unit, _, values): &Named| {
+        let whole = values.as_any().downcast_ref::<Int64Array>().map(|values| Values::Long(values.values().to_vec()));
+        let real = values.as_any().downcast_ref::<Float64Array>().map(|values| values.values().to_vec());
+        Column::new(name, whole.unwrap_or_else(|| Values::Double(real.unwrap_or_default()))).unit(unit)
+    };
+    let table = recoil_fits::Table::new(name, rows, columns.iter().map(column).collect())?;
+    Ok(table.card(Card::text("CREATOR", concat!("recoil ", env!("CARGO_PKG_VERSION")), "")))
 }
 
 fn real(values: impl IntoIterator<Item = f64>) -> ArrayRef {
@@ -304,11 +323,11 @@ fn whole(values: impl IntoIterator<Item = usize>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values.into_iter().map(|value| value as i64)))
 }
 
-fn write_sensitivity(run: &Run, optimisation: &Optimisation, found: &Optimised) -> Result<(), StageError> {
+fn sensitivity_columns(optimisation: &Optimisation, found: &Optimised) -> Vec<Named> {
     let edges = &optimisation.edges;
     let pick = |value: fn(&crate::irf::sensitivity::Sensitivity) -> f64| real(found.sensitivity.iter().map(value));
     let bins = edges.len().saturating_sub(1);
-    let columns = vec![
+    vec![
         ("reco_energy_low", "TeV", "lower edge of the bin", real(edges[..bins].iter().copied())),
         ("reco_energy_high", "TeV", "upper edge of the bin", real(edges[1..].iter().copied())),
         ("reco_energy_center", "TeV", "middle of the bin", real(binning::centers(edges))),
@@ -321,8 +340,7 @@ fn write_sensitivity(run: &Run, optimisation: &Optimisation, found: &Optimised) 
         ("gh_efficiency", "", "share of the gammas that the cut keeps", real(found.efficiency.iter().copied())),
         ("theta_cut", "deg", "cut on theta", real(found.theta.cut.iter().copied())),
         ("n_gammas", "", "simulated gammas in the bin", whole(found.gammaness.n_events.iter().copied())),
-    ];
-    write_table(run, "sensitivity.parquet", columns)
+    ]
 }
 
 /// Performance in bins of true energy.
@@ -333,9 +351,9 @@ struct Performance {
 }
 
 impl Performance {
-    fn write(&self, run: &Run, edges: &[f64]) -> Result<(), StageError> {
+    fn columns(&self, edges: &[f64]) -> Vec<Named> {
         let bins = edges.len().saturating_sub(1);
-        let columns = vec![
+        vec![
             ("true_energy_low", "TeV", "lower edge of the bin", real(edges[..bins].iter().copied())),
             ("true_energy_high", "TeV", "upper edge of the bin", real(edges[1..].iter().copied())),
             ("effective_area", "m2", "effective area after all cuts", real(self.area.iter().copied())),
@@ -349,8 +367,7 @@ impl Performance {
                 real(self.energy.iter().map(|bin| bin.absolute)),
             ),
             ("n_events", "", "gammas in the bin", whole(self.energy.iter().map(|bin| bin.events))),
-        ];
-        write_table(run, "performance.parquet", columns)
+        ]
     }
 }
 
@@ -364,22 +381,23 @@ struct Drawn<'a> {
     optimisation: &'a Optimisation,
 }
 
-fn draw(run: &Run, config: &SensitivityKeys, drawn: &Drawn<'_>) -> Result<(), StageError> {
+fn draw_all(run: &Run, config: &SensitivityKeys, drawn: &Drawn<'_>) -> Result<(), StageError> {
     let (edges, performance) = (drawn.edges, drawn.performance);
     let label = "LST-1";
     let note = "Cuts of best sensitivity";
     let curve = |values: &[f64]| [performance::Curve { label, edges, values: values.to_vec() }];
     let flux = [drawing::Curve { label, edges: &drawn.optimisation.edges, flux: &drawn.found.flux }];
-    figure(run, "sensitivity.svg", drawing::figure(&flux, config.obs_time, config.significance))?;
-    figure(run, "effective_area.svg", performance::effective_area(&curve(&performance.area), note))?;
-    figure(run, "angular_resolution.svg", performance::angular_resolution(&curve(&performance.resolution), note))?;
+    let draw = |name: &str, figure: recoil_plot::Figure| figures(run, pictures(name), figure);
+    draw("sensitivity", drawing::figure(&flux, config.obs_time, config.significance))?;
+    draw("effective_area", performance::effective_area(&curve(&performance.area), note))?;
+    draw("angular_resolution", performance::angular_resolution(&curve(&performance.resolution), note))?;
     let energy = [(label, edges, performance.energy.clone())];
-    figure(run, "energy_resolution.svg", performance::energy_resolution(&energy, note))?;
+    draw("energy_resolution", performance::energy_resolution(&energy, note))?;
     let migration = binning::logarithmic(0.2, 5.0, 31);
     let dispersion = energy_dispersion(drawn.selected, edges, &migration, &[0.0, 180.0]);
-    figure(run, "energy_dispersion.svg", performance::energy_dispersion(&dispersion, edges, &migration, note))?;
+    draw("energy_dispersion", performance::energy_dispersion(&dispersion, edges, &migration, note))?;
     let scores = |events: &Events| -> Vec<(f64, f64)> { events.gammaness.iter().map(|score| (*score, 1.0)).collect() };
     let roc = separation::Roc::new(&scores(drawn.signal), &scores(drawn.protons));
-    figure(run, "roc.svg", separation::roc(&[("Gammas against protons", &roc)], ""))?;
-    figure(run, "gammaness.svg", separation::gammaness(&drawn.signal.gammaness, &drawn.protons.gammaness, ""))
+    draw("roc", separation::roc(&[("Gammas against protons", &roc)], ""))?;
+    draw("gammaness", separation::gammaness(&drawn.signal.gammaness, &drawn.protons.gammaness, ""))
 }

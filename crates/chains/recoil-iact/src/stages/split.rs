@@ -35,14 +35,14 @@ impl Config for SplitConfig {
     }
 }
 
-const FOLDER: InputRole = InputRole::optional("input-dir", "a folder of files", &[]).short('d');
+const FOLDER: InputRole = InputRole::optional("input-dir", "folders of files", &[]).short('d').many();
 const FILES: InputRole = InputRole::optional("input-file", "files to be split", &[]).short('f').many();
 
 impl SplitConfig {
     fn files(&self, inputs: &Inputs) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = inputs.all(FILES.role).map(|file| file.path.clone()).collect();
-        let listed = inputs.optional(FOLDER.role).and_then(|folder| std::fs::read_dir(&folder.path).ok());
-        let inside = listed.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let listed = inputs.all(FOLDER.role).filter_map(|folder| std::fs::read_dir(&folder.path).ok());
+        let inside = listed.flatten().filter_map(|entry| Some(entry.ok()?.path()));
         found.extend(inside.filter(|path| path.is_file() && path.to_string_lossy().ends_with(&self.ending)));
         found.sort();
         found
@@ -100,6 +100,11 @@ impl Stage for Split {
         if names.is_empty() {
             return Err(StageError::usage("there is no file to split: give --input-dir FOLDER or --input-file FILE"));
         }
+        let mut own: Vec<&String> = names.iter().map(|(_, name)| name).collect();
+        own.sort();
+        if let Some(pair) = own.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(StageError::usage(format!("two files of the inputs would both be {}", pair[0])));
+        }
         for (path, name) in &names {
             run.check()?;
             let target = run.output(name)?;
@@ -111,7 +116,7 @@ impl Stage for Split {
         for (list, folder) in [("training.list", "train/"), ("testing.list", "test/")] {
             let listed: Vec<&str> = names.iter().filter_map(|(_, name)| name.strip_prefix(folder)).collect();
             let text: String = listed.iter().map(|name| format!("{name}\n")).collect();
-            std::fs::write(run.output(list)?, text).output_error(format!("cannot write {list}"))?;
+            recoil_outputs::text(run, list, &text)?;
             report = report.value(folder.trim_end_matches('/'), listed.len());
         }
         Ok(report)

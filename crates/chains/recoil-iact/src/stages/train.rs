@@ -1,6 +1,7 @@
 //! `iact train`: forests from simulated gammas and protons.
 
 use recoil_forest::Forest;
+use recoil_outputs::{figures, pictures};
 use recoil_stage::error::Blame as _;
 use recoil_stage::{Config, Description, InputRole, Inputs, OutputKind, Problem, Report, Run, Stage, StageError};
 use serde_json::json;
@@ -10,7 +11,7 @@ use super::blame;
 use super::dl1_input::read_columns;
 use crate::config::LSTCHAIN_KEYS;
 use crate::figures::importances;
-use crate::reconstruct::models::{POINTINGS_FILE, file_names};
+use crate::reconstruct::models::{POINTINGS_FILE, file_names, learns};
 use crate::reconstruct::settings::LearningKeys;
 use crate::reconstruct::train::Training;
 
@@ -31,10 +32,18 @@ impl Config for LearningKeys {
 /// Trains all forests.
 pub struct Train;
 
-const GAMMAS: InputRole =
-    InputRole::required("input-file-gamma", "parameters of simulated gammas", &["parquet", "h5"]).short('g').many();
+/// Name of the figure of the features' importances.
+const IMPORTANCES: &str = "importances";
+
+const GAMMAS: InputRole = InputRole::required("input-file-gamma", "parameters of simulated gammas", &["parquet", "h5"])
+    .short('g')
+    .alias("fg")
+    .many();
 const PROTONS: InputRole =
-    InputRole::required("input-file-proton", "parameters of simulated protons", &["parquet", "h5"]).short('p').many();
+    InputRole::required("input-file-proton", "parameters of simulated protons", &["parquet", "h5"])
+        .short('p')
+        .alias("fp")
+        .many();
 
 impl Stage for Train {
     type Config = LearningKeys;
@@ -56,7 +65,7 @@ impl Stage for Train {
 
     fn outputs(&self, config: &LearningKeys, _inputs: &Inputs) -> Vec<String> {
         let mut names: Vec<String> = file_names(config.disp_method).into_iter().map(str::to_owned).collect();
-        names.push("importances.svg".into());
+        names.extend(pictures(IMPORTANCES));
         names
     }
 
@@ -92,9 +101,10 @@ impl Stage for Train {
         for (name, forest) in &trained.forests {
             forest.write(&run.output(name)?, Some(&run.embedded_provenance())).output_error(writing)?;
         }
-        std::fs::write(run.output(POINTINGS_FILE)?, trained.pointings.to_ecsv()).output_error(writing)?;
-        let named: Vec<(&str, &Forest)> = trained.forests.iter().map(|(name, forest)| (title(name), forest)).collect();
-        super::drawing::figure(run, "importances.svg", importances::figure(&named))?;
+        recoil_outputs::text(run, POINTINGS_FILE, &trained.pointings.to_ecsv())?;
+        let named: Vec<(&str, &Forest)> =
+            trained.forests.iter().map(|(name, forest)| (learns(name).unwrap_or(name), forest)).collect();
+        figures(run, pictures(IMPORTANCES), importances::figure(&named))?;
         let rows = trained.forests.iter().map(|(name, forest)| {
             let nodes: usize = forest.trees().iter().map(recoil_forest::Tree::len).sum();
             let seen = forest.trees().first().and_then(|tree| tree.weight.first()).copied().unwrap_or(0.0);
@@ -106,16 +116,5 @@ impl Stage for Train {
             .value("protons", trained.events.1)
             .value("pointings", trained.pointings.nodes.len())
             .table("forests", &["file", "trees", "nodes", "events", "out_of_bag"], rows.collect()))
-    }
-}
-
-/// What the forest in a file learns.
-fn title(file: &str) -> &'static str {
-    match file {
-        crate::reconstruct::models::ENERGY_FILE => "Energy",
-        crate::reconstruct::models::DISP_NORM_FILE => "Distance to the source",
-        crate::reconstruct::models::DISP_SIGN_FILE => "Side of the source",
-        crate::reconstruct::models::DISP_VECTOR_FILE => "Vector to the source",
-        _ => "Gammaness",
     }
 }

@@ -9,7 +9,11 @@ use recoil_iact::irf::spectra::Spectrum;
 fn li_and_ma() {
     let rows = csv("lima.csv");
     let found: Vec<f64> = rows.iter().map(|row| li_ma(row[0], row[1], row[2])).collect();
-    let expected: Vec<f64> = rows.iter().map(|row| row[3]).collect();
+    // without an excess the root's argument is zero, which rounds to below zero here and there: pyirf gives no number then
+    let expected: Vec<f64> = rows
+        .iter()
+        .map(|row| if row[3].is_nan() && row[0] == (row[1] * row[2]).round() { 0.0 } else { row[3] })
+        .collect();
     compare("significance", &found, &expected, 1e-12);
     assert!(rows.len() > 300);
 }

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Schema};
 use hdf5_pure::{
     CharacterSet, CompoundTypeBuilder, Dataset, Datatype, DatatypeByteOrder, File, FileAccessProperties,
     FileCreateProperties, MaxExtent, StringPadding, SyncPolicy, make_f32_type, make_f64_type, make_i8_type,
@@ -19,6 +21,8 @@ use super::rows::RowReader;
 use super::write::group_attributes;
 use super::{failed, malformed};
 use crate::error::{Error, Result};
+use crate::filled::filled;
+use crate::record::rows_of;
 
 /// About so many bytes in one chunk.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -82,6 +86,24 @@ impl Value {
         }
     }
 
+    /// The type of a column in memory, as a column of a table.
+    fn of_arrow(kind: &DataType) -> Option<Self> {
+        Some(match kind {
+            DataType::Boolean => Self::Bool,
+            DataType::Int8 => Self::I8,
+            DataType::UInt8 => Self::U8,
+            DataType::Int16 => Self::I16,
+            DataType::UInt16 => Self::U16,
+            DataType::Int32 => Self::I32,
+            DataType::UInt32 => Self::U32,
+            DataType::Int64 => Self::I64,
+            DataType::UInt64 => Self::U64,
+            DataType::Float32 => Self::F32,
+            DataType::Float64 => Self::F64,
+            _ => return None,
+        })
+    }
+
     fn of(datatype: &Datatype) -> Option<Self> {
         let little = |order: &DatatypeByteOrder| *order == DatatypeByteOrder::LittleEndian;
         match datatype {
@@ -135,6 +157,23 @@ impl Member {
     pub fn size(&self) -> usize {
         self.shape.iter().fold(self.value.size(), |size, axis| size.saturating_mul(*axis as usize))
     }
+}
+
+/// The columns of a schema as columns of a table; `place` is what errors name.
+pub fn members_of(place: &str, schema: &Schema) -> Result<Vec<Member>> {
+    let member = |field: &std::sync::Arc<arrow_schema::Field>| {
+        let (mut kind, mut shape) = (field.data_type(), Vec::new());
+        while let DataType::FixedSizeList(element, size) = kind {
+            shape.push(u32::try_from(*size).unwrap_or(0));
+            kind = element.data_type();
+        }
+        let value = Value::of_arrow(kind).filter(|_| !shape.contains(&0)).ok_or_else(|| {
+            let message = format!("the column '{}' has no form in a table of a file with many", field.name());
+            Error::Unsupported { file: place.to_owned(), message }
+        })?;
+        Ok(Member { name: field.name().clone(), value, shape })
+    };
+    schema.fields().iter().map(member).collect()
 }
 
 /// Bytes of a row of these columns, which stand without gaps.
@@ -285,6 +324,12 @@ impl TableRows {
         self.waiting.extend_from_slice(rows);
         let ready = self.waiting.len() / self.chunk.max(1) * self.chunk;
         self.flush(ready)
+    }
+
+    /// Appends the rows of a batch, whose schema gave the columns ([`members_of`]).
+    pub fn push_batch(&mut self, records: &RecordBatch) -> Result<()> {
+        let records = filled(&self.place, self.rows, records)?;
+        self.push(&rows_of(records.columns(), records.num_rows()))
     }
 
     fn flush(&mut self, ready: usize) -> Result<()> {

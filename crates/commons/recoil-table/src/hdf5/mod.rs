@@ -23,7 +23,9 @@ use std::path::Path;
 
 use hdf5_pure::{File, FormatError};
 
-pub use file::{Attribute, Member, StoredTable, TableFile, TableRows, Value, file_texts, offset_of, row_bytes};
+pub use file::{
+    Attribute, Member, StoredTable, TableFile, TableRows, Value, file_texts, members_of, offset_of, row_bytes,
+};
 pub use frame::{Frame, write_frames};
 pub use read::Hdf5Reader;
 pub use rows::RowReader;

@@ -3,5 +3,5 @@
 mod read;
 mod write;
 
-pub use read::{ParquetReader, is_decoding};
+pub use read::{ParquetReader, file_text, is_decoding};
 pub use write::ParquetWriter;

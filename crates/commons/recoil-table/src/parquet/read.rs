@@ -29,6 +29,16 @@ pub struct ParquetReader {
     provenance: Option<String>,
 }
 
+/// The text that a file keeps under a name in the metadata of its schema.
+pub fn file_text(path: &Path, name: &str) -> Result<Option<String>> {
+    let file = path.display().to_string();
+    let opened = File::open(path).map_err(|error| Error::io(&file, error))?;
+    guarded(&file, || {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| malformed(&file, error))?;
+        Ok(builder.schema().metadata().get(name).cloned())
+    })
+}
+
 impl ParquetReader {
     /// Opens the file at `path`.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self> {

@@ -1,6 +1,6 @@
 //! Files of a directory, shared out over the tasks of an array.
 
-use super::stage::Stage;
+use super::stage::{Kind, Stage};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,14 @@ pub(super) enum Found {
     Unreadable(std::io::Error),
 }
 
-/// The files of a directory (not below it), or the file itself.
-pub(super) fn files(stage: Stage, input: &Path) -> Found {
-    let ending = if stage == Stage::R0ToDl1 { ".simtel.gz" } else { ".h5" };
+/// The files of a directory (not below it), or the file itself. recoil's own stages read more forms of raw files than
+/// lstmcpipe looks for.
+pub(super) fn files(kind: Kind, stage: Stage, input: &Path) -> Found {
+    let endings: &[&str] = match (stage, kind) {
+        (Stage::R0ToDl1, Kind::Recoil) => &[".simtel.gz", ".simtel.zst", ".simtel"],
+        (Stage::R0ToDl1, _) => &[".simtel.gz"],
+        _ => &[".h5"],
+    };
     if input.is_file() {
         return Found::Files(vec![input.into()]);
     }
@@ -32,7 +37,7 @@ pub(super) fn files(stage: Stage, input: &Path) -> Found {
         .filter(|entry| {
             let name = entry.file_name();
             let name = name.as_encoded_bytes();
-            name.ends_with(ending.as_bytes()) && !name.starts_with(b".")
+            endings.iter().any(|ending| name.ends_with(ending.as_bytes())) && !name.starts_with(b".")
         })
         .map(|entry| input.join(entry.file_name()))
         .collect();

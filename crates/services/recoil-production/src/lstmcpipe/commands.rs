@@ -52,9 +52,18 @@ fn drawing(argv: Vec<Argument>) -> Command {
     Command { argv, variables: BTreeMap::from([("MPLBACKEND".into(), "Agg".into())]) }
 }
 
-/// The name of a stage among recoil's own.
-pub(super) fn own_stage(stage: Stage) -> String {
-    stage.name().replace('_', "-")
+/// The command of `recoil iact` that carries out a stage.
+pub(super) fn own_stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::R0ToDl1 => "r0-to-dl1",
+        Stage::Dl1ab => "dl1ab",
+        Stage::TrainTestSplit => "split",
+        Stage::MergeDl1 => "merge",
+        Stage::TrainPipe => "train",
+        Stage::Dl1ToDl2 => "dl1-to-dl2",
+        Stage::Dl2ToIrfs => "irfs",
+        Stage::Dl2ToSensitivity => "sensitivity",
+    }
 }
 
 /// One task with its files in the making.
@@ -85,6 +94,15 @@ impl<'s> Draft<'s> {
     }
 }
 
+/// A path without the endings of its file: those of FITS files, else the last one; with `_files` if there is none.
+fn without_endings(path: &str) -> String {
+    let plain = path.strip_suffix(".gz").unwrap_or(path);
+    match plain.rsplit_once('.').filter(|(stem, ending)| !ending.contains('/') && !stem.is_empty()) {
+        Some((stem, _)) => stem.into(),
+        None => format!("{path}_files"),
+    }
+}
+
 /// A slash at the end of a word stays there.
 fn slash(path: &str) -> &'static str {
     if path.ends_with('/') && path.len() > 1 { "/" } else { "" }
@@ -104,11 +122,17 @@ impl Shared {
         vec![text(&self.recoil), text("iact"), text(own_stage(stage))]
     }
 
-    /// The words of an own stage that reads two inputs and the configuration of the analysis.
-    fn iact_with(&self, stage: Stage, inputs: [(&str, &str); 2], output: usize, config: &str) -> Vec<Argument> {
+    /// The words of an own stage: its inputs by their options, where it writes, and the configuration of the analysis.
+    fn iact_with<'w>(
+        &self,
+        stage: Stage,
+        inputs: impl IntoIterator<Item = (&'w str, &'w str)>,
+        output: Argument,
+        config: &str,
+    ) -> Vec<Argument> {
         let mut words = self.iact(stage);
-        words.extend(inputs.map(|(role, path)| text(format!("{role}={path}"))));
-        words.extend([text("-o"), out(output, "", ""), text("--config"), text(config)]);
+        words.extend(inputs.into_iter().flat_map(|(option, path)| [text(option), text(path)]));
+        words.extend([text("-o"), output, text("-c"), text(config)]);
         words
     }
 
@@ -188,7 +212,7 @@ impl Shared {
             notes.error(entry.node.get("input").unwrap_or(entry.node), code, message);
         };
         let step = format!("step {} of {}", entry.number, stage.name());
-        let files = match batches::files(stage, &directory) {
+        let files = match batches::files(self.kind, stage, &directory) {
             Found::Files(files) => files,
             Found::Missing => Vec::new(),
             Found::Empty => {
@@ -239,9 +263,11 @@ impl Shared {
         let plain = |program: &str| vec![text(program)];
         match (self.kind, stage) {
             (Kind::Recoil, _) => {
-                let mut words = self.iact(stage);
-                words.extend([text(format!("events={}", shown(file))), text("-o"), out(output, "", slash)]);
-                words.extend([text("--config"), text(shown(&self.dl1))]);
+                let inputs = [("-f", &*shown(file))];
+                let (one, own) = (stage == Stage::Dl1ab, format!("/{name}"));
+                let output = out(output, "", if one { &own } else { slash });
+                let mut words = self.iact_with(stage, inputs, output, &shown(&self.dl1));
+                words.extend(one.then(|| text("--no-image")));
                 words
             }
             (Kind::Ctapipe, _) => {
@@ -298,7 +324,7 @@ impl Shared {
         let mut words = match self.kind {
             Kind::Recoil => {
                 let mut words = self.iact(entry.stage);
-                words.extend([text(format!("input={input}")), text("-o"), out(output, "", "")]);
+                words.extend([text("-d"), text(input), text("-o"), out(output, "", "")]);
                 words
             }
             Kind::Ctapipe => {
@@ -323,7 +349,10 @@ impl Shared {
         let output = draft.writes(models, OutputKind::Directory);
         let config = self.reads_analysis(&mut draft);
         let words = match self.kind {
-            Kind::Recoil => self.iact_with(Stage::TrainPipe, [("gamma", &gamma), ("proton", &proton)], output, &config),
+            Kind::Recoil => {
+                let inputs = [("-g", &*gamma), ("-p", &*proton)];
+                self.iact_with(Stage::TrainPipe, inputs, out(output, "", slash(models)), &config)
+            }
             _ => {
                 let first = ["lstchain_mc_trainpipe", "--fg", &gamma, "--fp", &proton, "-o"];
                 let mut words: Vec<Argument> = first.into_iter().map(text).collect();
@@ -344,7 +373,10 @@ impl Shared {
         // the picture that plot_rf_features puts beside the forests is no part of them
         draft.task.apart.extend(draft.task.inputs.get(1).map(|models| models.join(PICTURE)));
         let words = match self.kind {
-            Kind::Recoil => self.iact_with(Stage::Dl1ToDl2, [("events", &input), ("models", &models)], output, &config),
+            Kind::Recoil => {
+                let inputs = [("-f", &*input), ("-p", &*models)];
+                self.iact_with(Stage::Dl1ToDl2, inputs, out(output, "", end), &config)
+            }
             _ => {
                 let first = ["lstchain_dl1_to_dl2", "-f", &input, "-p", &models, "-o"];
                 let mut words: Vec<Argument> = first.into_iter().map(text).collect();
@@ -362,43 +394,46 @@ impl Shared {
         let output = draft.writes(output, OutputKind::File);
         let config = self.reads_analysis(&mut draft);
         let [gamma, proton, electron] = files;
-        let mut words = match self.kind {
-            Kind::Recoil => self.iact(Stage::Dl2ToIrfs),
-            _ => vec![text("lstchain_create_irf_files")],
-        };
-        words.extend(options.iter().map(text));
-        match self.kind {
+        let words = match self.kind {
             Kind::Recoil => {
-                let roles = ["gamma", "proton", "electron"].into_iter().zip([gamma, proton, electron]);
-                words.extend(roles.filter_map(|(role, file)| Some(text(format!("{role}={}", file?)))));
-                words.extend([text("-o"), out(output, "", ""), text("--config"), text(config)]);
+                let files = ["-g", "-p", "-e"].into_iter().zip([&gamma, &proton, &electron]);
+                let inputs = files.filter_map(|(option, file)| Some((option, file.as_deref()?)));
+                let mut words = self.iact_with(Stage::Dl2ToIrfs, inputs, out(output, "", ""), &config);
+                words.extend(options.iter().map(text));
+                words
             }
             _ => {
+                let mut words = vec![text("lstchain_create_irf_files")];
+                words.extend(options.iter().map(text));
                 let word = |flag, file: Option<String>| file.map(|file| [text(flag), text(file)]).into_iter().flatten();
                 words.extend(word("-g", gamma));
                 words.extend([text("-o"), out(output, "", "")]);
                 words.extend(word("-p", proton));
                 words.extend(word("-e", electron));
                 words.push(text(format!("--config={config}")));
+                words
             }
-        }
+        };
         draft.runs(command(words));
         draft.task
     }
 
-    fn sensitivity(&self, files: [&str; 3], output: &str) -> Task {
+    fn sensitivity(&self, files: [&str; 3], path: &str) -> Task {
         let mut draft = Draft::new(self);
         let [gamma, proton, electron] = files.map(|file| draft.reads(file));
-        let picture = format!("{output}.png");
-        let output = draft.writes(output, OutputKind::File);
+        let picture = format!("{path}.png");
+        let output = draft.writes(path, OutputKind::File);
         if self.kind == Kind::Recoil {
+            // the files of lstmcpipe have their names, everything else lies in a directory beside them
             let config = self.reads_analysis(&mut draft);
-            let mut words = self.iact(Stage::Dl2ToSensitivity);
-            for (role, file) in [("gamma", gamma), ("proton", proton), ("electron", electron)] {
-                words.push(text(format!("{role}={file}")));
+            let picture = draft.writes(&picture, OutputKind::File);
+            let folder = draft.writes(&without_endings(path), OutputKind::Directory);
+            let inputs = [("-g", &*gamma), ("-p", &*proton), ("-e", &*electron)];
+            draft.runs(command(self.iact_with(Stage::Dl2ToSensitivity, inputs, out(folder, "", ""), &config)));
+            for (name, target) in [("sensitivity.fits.gz", output), ("sensitivity.png", picture)] {
+                let from = out(folder, "", &format!("/{name}"));
+                draft.runs(command(vec![text("cp"), from, out(target, "", "")]));
             }
-            words.extend([text("-o"), out(output, "", ""), text("--config"), text(config)]);
-            draft.runs(command(words));
             return draft.task;
         }
         let first = ["lstmcpipe_dl2_to_sensitivity", "-g", &gamma, "-p", &proton, "-e", &electron, "-o"];

@@ -106,3 +106,31 @@ fn a_file_with_many_tables() {
     let read = open(&format!("{}:a/b/first", path.display()), &ReadOptions::default()).unwrap().read_all().unwrap();
     assert_eq!(read.scalar::<i64>("event").unwrap()[12_345], 12_345);
 }
+
+#[test]
+fn records_of_any_size_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    // one, two, three and four bytes hold the size of the record
+    for pixels in [3, 300, 24_000, 70_000, 5_000_000] {
+        let path = dir.path().join(format!("{pixels}.h5"));
+        let members = [
+            Member::scalar("obs_id", Value::I32),
+            Member::array("histogram", Value::F32, &[2, pixels / 2]),
+            Member::array("bins", Value::F64, &[3]),
+            Member::scalar("good", Value::Bool),
+        ];
+        let mut row = 7i32.to_le_bytes().to_vec();
+        (0..pixels / 2 * 2).for_each(|k| row.extend((k as f32).to_le_bytes()));
+        [1.0f64, 2.0, 3.0].iter().for_each(|value| row.extend(value.to_le_bytes()));
+        row.push(1);
+        let mut file = TableFile::create(&path).unwrap();
+        let mut rows = file.table("a/table", &members, &[]).unwrap();
+        rows.push(&row).unwrap();
+        rows.push(&row).unwrap();
+        rows.finish().unwrap();
+        file.close().unwrap();
+        let mut back = StoredTable::open(&path, "a/table").unwrap();
+        assert_eq!(back.members, members);
+        assert!(back.read(0, 2).unwrap() == [row.clone(), row].concat(), "{pixels}");
+    }
+}

@@ -4,7 +4,7 @@
 //! the layout of its columns and all attributes, so that tables can be copied, joined and changed.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
@@ -16,6 +16,7 @@ use hdf5_pure::{
 
 pub use hdf5_pure::AttrValue as Attribute;
 
+use super::large;
 use super::layout::text;
 use super::rows::RowReader;
 use super::write::group_attributes;
@@ -192,6 +193,8 @@ pub struct TableFile {
     file: File,
     name: String,
     groups: BTreeSet<String>,
+    path: PathBuf,
+    large: Vec<large::Description>,
 }
 
 impl TableFile {
@@ -205,7 +208,7 @@ impl TableFile {
         for (key, value) in group_attributes(true) {
             root.set_attr(key, value).map_err(|error| failed(&name, &error))?;
         }
-        Ok(Self { file, name, groups: BTreeSet::new() })
+        Ok(Self { file, name, groups: BTreeSet::new(), path: path.to_path_buf(), large: Vec::new() })
     }
 
     /// Sets an attribute of the file.
@@ -219,6 +222,7 @@ impl TableFile {
         let place = format!("{}:{path}", self.name);
         let wrong = |error| failed(&place, &error);
         self.parents(path)?;
+        let row_bytes = row_bytes(members);
         let mut record = CompoundTypeBuilder::new();
         for member in members {
             let base = member.value.datatype();
@@ -226,10 +230,15 @@ impl TableFile {
                 [] => base,
                 axes => Datatype::Array { base_type: Box::new(base), dimensions: axes.to_vec() },
             };
-            record = record.field(&member.name, full);
+            record = match large::is_large(row_bytes) {
+                true => record.field(&large::filled(&member.name), full),
+                false => record.field(&member.name, full),
+            };
+        }
+        if large::is_large(row_bytes) {
+            self.large.push(large::Description::new(members, row_bytes));
         }
         let record = record.build().map_err(|error| malformed(&place, error.to_string()))?;
-        let row_bytes = row_bytes(members);
         let chunk_rows = (CHUNK_BYTES / row_bytes.max(1)).clamp(1, 4096);
         let root = self.file.root();
         let text = |text: &str| Attribute::AsciiString(text.to_owned());
@@ -304,7 +313,9 @@ impl TableFile {
 
     /// Completes the file. All tables must be finished.
     pub fn close(self) -> Result<()> {
-        self.file.commit().and_then(|_| self.file.close()).map_err(|error| failed(&self.name, &error))
+        let Self { file, name, path, large, .. } = self;
+        file.commit().and_then(|_| file.close()).map_err(|error| failed(&name, &error))?;
+        large::repair(&path, &large)
     }
 }
 

@@ -14,6 +14,7 @@
 mod blosc;
 mod file;
 mod frame;
+mod large;
 mod layout;
 mod read;
 mod rows;

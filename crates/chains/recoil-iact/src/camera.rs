@@ -3,9 +3,12 @@
 //! Positions are those of the simulation rotated by its camera rotation, as ctapipe does it. Two pixels are neighbours if
 //! they are among each other's nearest and not farther than 1.4 times the smallest distance (hexagons) away.
 
+mod nearest;
+
 use recoil_eventio::camera::CameraSettings;
 
 use crate::error::{IactError, Result};
+use nearest::Points;
 
 /// Neighbours of a hexagonal pixel, and how far they may be in units of the nearest one's distance.
 const HEXAGON: (usize, f64) = (6, 1.4);
@@ -75,7 +78,7 @@ impl Camera {
         }
         let first = area.first().copied().unwrap_or(0.0);
         let pixel_width = if square { first.sqrt() } else { 2.0 * (first / (2.0 * 3f64.sqrt())).sqrt() };
-        let lists = nearest(&x, &y, square);
+        let lists = neighbors(&x, &y, square);
         let ring = rings(&lists);
         let mut starts = vec![0];
         let mut neighbors = Vec::new();
@@ -125,46 +128,12 @@ fn rings(lists: &[Vec<usize>]) -> Vec<u8> {
     lists.iter().enumerate().map(ring).collect()
 }
 
-/// Neighbours of all pixels, found with the help of a grid of cells.
-fn nearest(x: &[f64], y: &[f64], square: bool) -> Vec<Vec<usize>> {
+/// Neighbours of all pixels.
+fn neighbors(x: &[f64], y: &[f64], square: bool) -> Vec<Vec<usize>> {
     let (most, reach) = if square { SQUARE } else { HEXAGON };
-    let low = |values: &[f64]| values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = |values: &[f64]| values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let (x0, y0) = (low(x), low(y));
-    let (width, height) = ((high(x) - x0).max(1e-6), (high(y) - y0).max(1e-6));
-    // about four pixels a cell
-    let cell = (width * height * 4.0 / x.len() as f64).sqrt().max(width / 1024.0).max(height / 1024.0);
-    let (columns, rows) = ((width / cell) as usize + 1, (height / cell) as usize + 1);
-    let place = |pixel: usize| -> (usize, usize) {
-        let column = x.get(pixel).map_or(0, |x| ((x - x0) / cell) as usize);
-        let row = y.get(pixel).map_or(0, |y| ((y - y0) / cell) as usize);
-        (column.min(columns - 1), row.min(rows - 1))
-    };
-    let mut cells: Vec<Vec<usize>> = vec![Vec::new(); columns * rows];
-    for pixel in 0..x.len() {
-        let (column, row) = place(pixel);
-        if let Some(cell) = cells.get_mut(row * columns + column) {
-            cell.push(pixel);
-        }
-    }
-    let distance = |a: usize, b: usize| -> f64 {
-        let at = |pixel: usize| (x.get(pixel).copied().unwrap_or(0.0), y.get(pixel).copied().unwrap_or(0.0));
-        let ((ax, ay), (bx, by)) = (at(a), at(b));
-        if square { (ax - bx).abs() + (ay - by).abs() } else { (ax - bx).hypot(ay - by) }
-    };
+    let points = Points::new(x, y, square);
     let around = |pixel: usize| -> Vec<usize> {
-        let (column, row) = place(pixel);
-        let mut found: Vec<(f64, usize)> = Vec::new();
-        for row in row.saturating_sub(1)..(row + 2).min(rows) {
-            for column in column.saturating_sub(1)..(column + 2).min(columns) {
-                let cell = cells.get(row * columns + column).map(Vec::as_slice).unwrap_or_default();
-                found.extend(
-                    cell.iter().filter(|other| **other != pixel).map(|other| (distance(pixel, *other), *other)),
-                );
-            }
-        }
-        found.sort_by(|a, b| a.0.total_cmp(&b.0));
-        found.truncate(most);
+        let found = points.nearest(pixel, most);
         let limit = found.first().map_or(0.0, |(nearest, _)| reach * nearest);
         let mut list: Vec<usize> =
             found.into_iter().filter(|(distance, _)| *distance < limit).map(|(_, other)| other).collect();

@@ -1,26 +1,21 @@
 //! Rows through trees.
+//!
+//! A row waits for every node that it visits, so many rows descend side by side, and nodes are small, so that a tree stays
+//! in the fast memories: see [`arrange`]. Rows that end close together in the first tree take similar ways through the
+//! others; they go together. The sums are those of going through the trees one after the other, to the last bit.
+
+mod arrange;
+mod codes;
 
 use crate::error::{ForestError, Result};
 use crate::forest::Forest;
-use crate::tree::{LEAF, Tree};
+use crate::tree::Tree;
+use arrange::{Arranged, Coded, LANES, Lanes, Node, Wide, add, lanes};
+use codes::Codes;
 use rayon::prelude::*;
 
 /// Rows that go through a tree together, so that the tree and the rows stay in the cache.
 const BLOCK: usize = 4096;
-/// Rows that descend side by side: while one waits for its node the others move.
-const LANES: usize = 8;
-/// Bits of a link that name the feature.
-const FEATURE_BITS: u32 = 8;
-/// Nodes of a tree that links can name.
-const NODE_LIMIT: usize = 1 << (32 - FEATURE_BITS);
-
-/// A node as the descent needs it, in eight bytes. The children of a node lie side by side; a leaf is its own left child.
-#[derive(Clone, Copy)]
-struct Step {
-    threshold: f32,
-    /// left child and feature
-    link: u32,
-}
 
 /// A forest in the form in which rows descend fastest.
 pub struct Predictor {
@@ -30,10 +25,22 @@ pub struct Predictor {
     trees: Trees,
 }
 
-/// The trees, arranged for the descent where eight bytes suffice for a node.
+/// The trees, in the smallest form that holds them.
 enum Trees {
-    Arranged(Vec<(Vec<Step>, Vec<f64>)>),
+    /// Few features and thresholds: four bytes per node.
+    Coded(Codes, Vec<Arranged<Coded>>),
+    /// Eight bytes per node.
+    Wide(Vec<Arranged<Wide>>),
     Plain(Vec<Tree>),
+}
+
+/// A row on its way.
+struct Traveller<V, const S: usize> {
+    /// node of the first tree in which it ended
+    end: u32,
+    /// place in the block
+    number: u32,
+    values: [V; S],
 }
 
 impl Predictor {
@@ -43,13 +50,20 @@ impl Predictor {
     /// A forest that is damaged.
     pub fn new(forest: &Forest) -> Result<Self> {
         forest.check()?;
-        let width = forest.task().width();
-        let features = forest.features().len();
-        let small = features <= 1 << FEATURE_BITS && forest.trees().iter().all(|tree| tree.len() < NODE_LIMIT);
-        let trees = if small {
-            Trees::Arranged(forest.trees().par_iter().map(|tree| arrange(tree, width)).collect())
-        } else {
-            Trees::Plain(forest.trees().to_vec())
+        let (width, features) = (forest.task().width(), forest.features().len());
+        let trees = forest.trees();
+        let nodes = trees.iter().map(Tree::len).max().unwrap_or(0);
+        let codes = Codes::of(trees, features).filter(|_| Coded::holds(features, nodes));
+        let trees = match codes {
+            Some(codes) => {
+                let code = |feature, threshold| codes.of_threshold(feature, threshold);
+                let arranged = trees.par_iter().map(|tree| Arranged::new(tree, width, code)).collect();
+                Trees::Coded(codes, arranged)
+            }
+            None if Wide::holds(features, nodes) => {
+                Trees::Wide(trees.par_iter().map(|tree| Arranged::new(tree, width, |_, value| value)).collect())
+            }
+            None => Trees::Plain(trees.to_vec()),
         };
         Ok(Self { features, names: forest.features().to_vec(), width, trees })
     }
@@ -82,96 +96,71 @@ impl Predictor {
     }
 
     fn block(&self, rows: &[f32], answers: &mut [f64]) {
-        let count = match &self.trees {
+        match &self.trees {
             Trees::Plain(trees) => {
                 for tree in trees {
                     for (row, answer) in rows.chunks_exact(self.features).zip(answers.chunks_exact_mut(self.width)) {
                         add(answer, &tree.value, tree.leaf(row));
                     }
                 }
-                trees.len()
+                divide(answers, trees.len());
             }
-            Trees::Arranged(trees) => {
-                match self.features {
-                    0..=16 => self.descend_block::<16>(trees, rows, answers),
-                    17..=64 => self.descend_block::<64>(trees, rows, answers),
-                    _ => self.descend_block::<256>(trees, rows, answers),
-                }
-                trees.len()
+            Trees::Coded(codes, trees) => {
+                self.descend::<Coded, { Coded::FEATURES }>(trees, rows, answers, |row| codes.of_row(row));
             }
-        };
-        for sum in answers {
-            *sum /= count as f64;
+            Trees::Wide(trees) => match self.features {
+                0..=16 => self.descend::<Wide, 16>(trees, rows, answers, widened),
+                17..=64 => self.descend::<Wide, 64>(trees, rows, answers, widened),
+                _ => self.descend::<Wide, { Wide::FEATURES }>(trees, rows, answers, widened),
+            },
         }
     }
 
-    /// Sends a block through all trees; rows are widened to `S` values, so that any feature's bits are a place in a row.
-    fn descend_block<const S: usize>(&self, trees: &[(Vec<Step>, Vec<f64>)], rows: &[f32], answers: &mut [f64]) {
-        let groups: Vec<[[f32; S]; LANES]> = rows
-            .chunks(LANES * self.features)
-            .map(|group| {
-                let mut wide = [[0.0; S]; LANES];
-                for (wide, row) in wide.iter_mut().zip(group.chunks_exact(self.features)) {
-                    wide[..self.features].copy_from_slice(row);
-                }
-                wide
-            })
-            .collect();
-        for (steps, values) in trees {
-            for (group, answers) in groups.iter().zip(answers.chunks_mut(LANES * self.width)) {
-                let ends = descend(steps, group);
-                for (answer, end) in answers.chunks_exact_mut(self.width).zip(ends) {
-                    add(answer, values, end as usize);
+    /// Sends a block through all trees. `widen` gives rows `S` values, so that the bits of any feature are a place in them.
+    fn descend<N: Node, const S: usize>(
+        &self,
+        trees: &[Arranged<N>],
+        rows: &[f32],
+        answers: &mut [f64],
+        widen: impl Fn(&[f32]) -> [N::Value; S],
+    ) {
+        let Some((first, others)) = trees.split_first() else { return };
+        let rows = rows.chunks_exact(self.features).zip(0..);
+        let mut rows: Vec<Traveller<N::Value, S>> =
+            rows.map(|(row, number)| Traveller { end: 0, number, values: widen(row) }).collect();
+        for group in rows.chunks_mut(LANES) {
+            let ends = first.ends(&lanes::<N, S>(group));
+            group.iter_mut().zip(ends).for_each(|(row, end)| row.end = end);
+        }
+        rows.sort_unstable_by_key(|row| (first.place(row.end), row.number));
+        let mut sums = vec![0.0; answers.len()];
+        for (row, sum) in rows.iter().zip(sums.chunks_exact_mut(self.width)) {
+            add(sum, &first.values, row.end as usize);
+        }
+        let groups: Vec<Lanes<N, S>> = rows.chunks(LANES).map(lanes::<N, S>).collect();
+        for tree in others {
+            for (group, sums) in groups.iter().zip(sums.chunks_mut(LANES * self.width)) {
+                let ends = tree.ends(group);
+                for (sum, end) in sums.chunks_exact_mut(self.width).zip(ends) {
+                    add(sum, &tree.values, end as usize);
                 }
             }
+        }
+        divide(&mut sums, trees.len());
+        for (row, sum) in rows.iter().zip(sums.chunks_exact(self.width)) {
+            answers[row.number as usize * self.width..][..self.width].copy_from_slice(sum);
         }
     }
 }
 
-/// Adds a node's values to an answer.
-fn add(answer: &mut [f64], values: &[f64], node: usize) {
-    let own = &values[node * answer.len()..];
-    for (sum, value) in answer.iter_mut().zip(own) {
-        *sum += value;
-    }
+fn widened<const S: usize>(row: &[f32]) -> [f32; S] {
+    let mut wide = [0.0; S];
+    wide[..row.len()].copy_from_slice(row);
+    wide
 }
 
-/// The nodes in which some rows end.
-#[inline]
-fn descend<const S: usize>(steps: &[Step], rows: &[[f32; S]; LANES]) -> [u32; LANES] {
-    let mut nodes = [0_u32; LANES];
-    loop {
-        let mut moved = 0;
-        for (node, row) in nodes.iter_mut().zip(rows) {
-            let step = steps[*node as usize];
-            let goes_right = row[step.link as usize & (S - 1)] > step.threshold;
-            let next = (step.link >> FEATURE_BITS) + u32::from(goes_right);
-            moved |= next ^ *node;
-            *node = next;
-        }
-        if moved == 0 {
-            return nodes;
-        }
+fn divide(sums: &mut [f64], trees: usize) {
+    for sum in sums {
+        *sum /= trees as f64;
     }
-}
-
-/// Breadth first: the nodes near the root, which all rows visit, lie together.
-fn arrange(tree: &Tree, width: usize) -> (Vec<Step>, Vec<f64>) {
-    let mut order = vec![0_usize];
-    let mut steps = Vec::with_capacity(tree.len());
-    let mut values = Vec::with_capacity(tree.value.len());
-    let mut place = 0;
-    while let Some(&node) = order.get(place) {
-        let feature = tree.feature[node];
-        if feature == LEAF {
-            steps.push(Step { threshold: f32::INFINITY, link: (place as u32) << FEATURE_BITS });
-        } else {
-            let next = order.len() as u32;
-            steps.push(Step { threshold: tree.threshold[node], link: (next << FEATURE_BITS) | u32::from(feature) });
-            order.extend([tree.left[node] as usize, tree.right[node] as usize]);
-        }
-        values.extend_from_slice(&tree.value[node * width..][..width]);
-        place += 1;
-    }
-    (steps, values)
 }

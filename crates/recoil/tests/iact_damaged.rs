@@ -252,7 +252,7 @@ fn damaged_tables_are_told_with_their_place() {
         tally.run(dir, "bad.h5", size, &what, &["table", "ls", "bad.h5"]);
         let rows = "bad.h5:dl1/event/telescope/parameters/LST_LSTCam";
         let _ = fs::remove_file(dir.join("rows.parquet"));
-        tally.run(dir, "bad.h5", size, &what, &["table", "convert", rows, "-o", "rows.parquet", "-q"]);
+        tally.run(dir, "bad.h5", size, &what, &["table", "convert", rows, "rows.parquet"]);
         let _ = fs::remove_file(dir.join("again.h5"));
         tally.run(dir, "bad.h5", size, &what, &["iact", "dl1ab", "-f", "bad.h5", "-o", "again.h5", "-q"]);
         let _ = fs::remove_file(dir.join("both.h5"));

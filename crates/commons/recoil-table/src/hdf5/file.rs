@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema};
 use hdf5_pure::{
     CharacterSet, CompoundTypeBuilder, Dataset, Datatype, DatatypeByteOrder, File, FileAccessProperties,
-    FileCreateProperties, MaxExtent, StringPadding, SyncPolicy, make_f32_type, make_f64_type, make_i8_type,
+    FileCreateProperties, Group, MaxExtent, StringPadding, SyncPolicy, make_f32_type, make_f64_type, make_i8_type,
     make_i16_type, make_i32_type, make_i64_type, make_u8_type, make_u16_type, make_u32_type, make_u64_type,
 };
 
@@ -235,13 +235,22 @@ impl TableFile {
                 false => record.field(&member.name, full),
             };
         }
+        let record = record.build().map_err(|error| malformed(&place, error.to_string()))?;
+        let text = |text: &str| Attribute::AsciiString(text.to_owned());
+        let mut all = vec![("CLASS".to_owned(), text("TABLE")), ("VERSION".to_owned(), text("2.7"))];
+        if !attributes.iter().any(|(name, _)| name == "TITLE") {
+            all.push(("TITLE".to_owned(), text("")));
+        }
+        let fields = members.iter().enumerate();
+        all.extend(fields.map(|(index, member)| (format!("FIELD_{index}_NAME"), text(&member.name))));
+        all.extend_from_slice(attributes);
+        let root = self.file.root();
         if large::is_large(row_bytes) {
             self.large.push(large::Description::new(members, row_bytes));
+            let target = Target::Piece { root, path: path.to_owned(), record, attributes: all };
+            return Ok(TableRows { place, target, chunk: usize::MAX, row_bytes, waiting: Vec::new(), rows: 0 });
         }
-        let record = record.build().map_err(|error| malformed(&place, error.to_string()))?;
         let chunk_rows = (CHUNK_BYTES / row_bytes.max(1)).clamp(1, 4096);
-        let root = self.file.root();
-        let text = |text: &str| Attribute::AsciiString(text.to_owned());
         root.create_dataset(path, |dataset| {
             dataset
                 .with_raw_data(record, Vec::new(), 0)
@@ -249,23 +258,15 @@ impl TableFile {
                 .with_maxshape(&[MaxExtent::Unlimited])
                 .with_chunks(&[chunk_rows as u64])
                 .with_shuffle()
-                .with_deflate(1)
-                .set_attr("CLASS", text("TABLE"))
-                .set_attr("VERSION", text("2.7"));
-            if !attributes.iter().any(|(name, _)| name == "TITLE") {
-                dataset.set_attr("TITLE", text(""));
-            }
-            for (index, member) in members.iter().enumerate() {
-                dataset.set_attr(&format!("FIELD_{index}_NAME"), text(&member.name));
-            }
-            for (name, value) in attributes {
+                .with_deflate(1);
+            all.iter().for_each(|(name, value)| {
                 dataset.set_attr(name, value.clone());
-            }
+            });
         })
         .map_err(wrong)?;
         self.file.commit().map_err(wrong)?;
-        let dataset = self.file.dataset(path).map_err(wrong)?;
-        Ok(TableRows { place, dataset, chunk: chunk_rows * row_bytes, row_bytes, waiting: Vec::new(), rows: 0 })
+        let target = Target::Growing(self.file.dataset(path).map_err(wrong)?);
+        Ok(TableRows { place, target, chunk: chunk_rows * row_bytes, row_bytes, waiting: Vec::new(), rows: 0 })
     }
 
     /// Makes an array of texts, as PyTables' arrays of strings.
@@ -319,14 +320,20 @@ impl TableFile {
     }
 }
 
-/// A table of a [`TableFile`] that grows.
+/// A table of a [`TableFile`] that grows. Rows of 64 KiB to 16 MiB are kept and written in one piece at the end.
 pub struct TableRows {
     place: String,
-    dataset: Dataset,
+    target: Target,
     chunk: usize,
     row_bytes: usize,
     waiting: Vec<u8>,
     rows: u64,
+}
+
+/// Where rows go.
+enum Target {
+    Growing(Dataset),
+    Piece { root: Group, path: String, record: Datatype, attributes: Vec<(String, Attribute)> },
 }
 
 impl TableRows {
@@ -344,9 +351,10 @@ impl TableRows {
     }
 
     fn flush(&mut self, ready: usize) -> Result<()> {
+        let Target::Growing(dataset) = &mut self.target else { return Ok(()) };
         if ready > 0 {
             let bytes = self.waiting.get(..ready).unwrap_or_default();
-            self.dataset.append_raw(bytes).map_err(|error| failed(&self.place, &error))?;
+            dataset.append_raw(bytes).map_err(|error| failed(&self.place, &error))?;
             self.rows += (ready / self.row_bytes.max(1)) as u64;
             self.waiting.drain(..ready);
         }
@@ -359,9 +367,24 @@ impl TableRows {
             return Err(malformed(&self.place, "the last row is not whole"));
         }
         self.flush(self.waiting.len())?;
-        let rows = Attribute::I64(self.rows as i64);
-        self.dataset.set_attr("NROWS", rows).map_err(|error| failed(&self.place, &error))?;
-        Ok(self.rows)
+        let wrong = |error| failed(&self.place, &error);
+        match self.target {
+            Target::Growing(mut dataset) => {
+                dataset.set_attr("NROWS", Attribute::I64(self.rows as i64)).map_err(wrong)?;
+                Ok(self.rows)
+            }
+            Target::Piece { root, path, record, attributes } => {
+                let rows = (self.waiting.len() / self.row_bytes.max(1)) as u64;
+                let made = root.create_dataset(&path, |dataset| {
+                    dataset.with_raw_data(record, self.waiting, rows).with_shape(&[rows]);
+                    attributes.iter().for_each(|(name, value)| {
+                        dataset.set_attr(name, value.clone());
+                    });
+                    dataset.set_attr("NROWS", Attribute::I64(rows as i64));
+                });
+                made.map(|_| rows).map_err(wrong)
+            }
+        }
     }
 }
 

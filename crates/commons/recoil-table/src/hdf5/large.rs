@@ -4,7 +4,8 @@
 //! the library writes four where the format wants three (records of 64 KiB to 16 MiB), which other programs cannot read. In
 //! the second version places always have four bytes. It differs in nothing else but its number and the names, which are
 //! filled with zeros to multiples of eight bytes. So such tables are written with filled names, and turned into the second
-//! version when the file is complete.
+//! version when the file is complete. The sizes of chunks have the same mistake without such a remedy (and new versions of
+//! HDF5's own library look at it), so the rows are not in chunks but in one piece.
 
 use std::fs::OpenOptions;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};

@@ -14,8 +14,9 @@ use arrange::{Arranged, Coded, LANES, Lanes, Node, Wide, add, lanes};
 use codes::Codes;
 use rayon::prelude::*;
 
-/// Rows that go through a tree together, so that the tree and the rows stay in the cache.
-const BLOCK: usize = 4096;
+/// Rows that go through a tree together at most. Fetching a tree takes longer than sending a thousand rows through it, so
+/// there are many; they come one after the other, which memory is good at.
+const BLOCK: usize = 65_536;
 
 /// A forest in the form in which rows descend fastest.
 pub struct Predictor {
@@ -87,10 +88,12 @@ impl Predictor {
             let value = rows.get(place).map_or(f64::NAN, |value| f64::from(*value));
             return Err(ForestError::NotFinite { feature, row: place / self.features, value });
         }
-        let mut answers = vec![0.0; rows.len() / self.features * self.width];
+        let count = rows.len() / self.features;
+        let mut answers = vec![0.0; count * self.width];
+        let block = count.div_ceil(rayon::current_num_threads().max(1)).clamp(1, BLOCK);
         answers
-            .par_chunks_mut(BLOCK * self.width)
-            .zip(rows.par_chunks(BLOCK * self.features))
+            .par_chunks_mut(block * self.width)
+            .zip(rows.par_chunks(block * self.features))
             .for_each(|(answers, rows)| self.block(rows, answers));
         Ok(answers)
     }

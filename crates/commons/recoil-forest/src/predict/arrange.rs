@@ -153,20 +153,23 @@ impl<N: Node> Arranged<N> {
             for _ in 1..STRIDE {
                 step(nodes, rows, &mut at);
             }
-            let before = at;
-            step(nodes, rows, &mut at);
-            if at == before {
+            if !step(nodes, rows, &mut at) {
                 return at;
             }
         }
     }
 }
 
+/// Moves all rows on; tells whether any moved.
 #[inline(always)]
-fn step<N: Node, const S: usize>(nodes: &[N], rows: &Lanes<N, S>, at: &mut [u32; LANES]) {
+fn step<N: Node, const S: usize>(nodes: &[N], rows: &Lanes<N, S>, at: &mut [u32; LANES]) -> bool {
+    let mut moved = 0;
     for (at, row) in at.iter_mut().zip(rows) {
-        *at = nodes[*at as usize].next(row);
+        let next = nodes[*at as usize].next(row);
+        moved |= next ^ *at;
+        *at = next;
     }
+    moved != 0
 }
 
 /// Adds a node's values to an answer.

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 /// Rows that go through a tree together at most. Fetching a tree takes longer than sending a thousand rows through it, so
 /// there are many; they come one after the other, which memory is good at.
-const BLOCK: usize = 65_536;
+const BLOCK: usize = 131_072;
 
 /// A forest in the form in which rows descend fastest.
 pub struct Predictor {

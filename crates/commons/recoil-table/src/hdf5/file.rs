@@ -17,7 +17,7 @@ use hdf5_pure::{
 pub use hdf5_pure::AttrValue as Attribute;
 
 use super::large;
-use super::layout::text;
+use super::layout::{Walk, place, text};
 use super::rows::RowReader;
 use super::write::group_attributes;
 use super::{failed, malformed};
@@ -27,8 +27,6 @@ use crate::record::rows_of;
 
 /// About so many bytes in one chunk.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Groups deeper than this are not searched; links may form circles.
-const DEEPEST: usize = 16;
 
 /// What a column of a table holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -405,7 +403,7 @@ impl StoredTable {
         let file = path.display().to_string();
         let opened = super::open(path)?;
         let mut paths = Vec::new();
-        search(&file, &opened.root(), "", 0, &mut paths)?;
+        search(&file, &opened.root(), "", &mut Walk::default(), &mut paths)?;
         paths.sort();
         paths.iter().map(|table| Self::of(path, &opened, table)).collect()
     }
@@ -484,17 +482,20 @@ pub fn file_texts(path: &Path) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-fn search(file: &str, group: &hdf5_pure::Group, path: &str, depth: usize, found: &mut Vec<String>) -> Result<()> {
-    let wrong = |error| failed(file, &error);
+fn search(file: &str, group: &Group, path: &str, walk: &mut Walk, found: &mut Vec<String>) -> Result<()> {
+    let here = place(file, path);
+    let wrong = |error| failed(&here, &error);
     let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-    for name in group.datasets().map_err(wrong)? {
+    let (datasets, groups) = walk.children(&here, group)?;
+    for name in datasets {
         let dataset = group.dataset(&name).map_err(wrong)?;
         if matches!(dataset.datatype(), Ok(Datatype::Compound { .. })) {
             found.push(join(&name));
         }
     }
-    for name in group.groups().map_err(wrong)?.iter().filter(|_| depth < DEEPEST) {
-        search(file, &group.group(name).map_err(wrong)?, &join(name), depth + 1, found)?;
+    for name in &groups {
+        let inner = group.group(name).map_err(wrong)?;
+        walk.deeper(|walk| search(file, &inner, &join(name), walk, found))?;
     }
     Ok(())
 }

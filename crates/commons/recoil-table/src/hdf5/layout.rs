@@ -12,6 +12,8 @@ use crate::record::{Element, FieldLayout};
 
 /// Groups deeper than this are not searched; links may form circles.
 const DEEPEST: usize = 16;
+/// Groups that are searched at most, for the same reason.
+const MOST_GROUPS: usize = 1 << 13;
 
 /// A table of the file.
 pub(super) struct Table {
@@ -39,12 +41,49 @@ pub(super) struct Part {
 /// The names of all tables of the file, sorted by group.
 pub(super) fn tables(file: &str, opened: &File) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    search(file, &opened.root(), "", 0, &mut names)?;
+    search(file, &opened.root(), "", &mut Walk::default(), &mut names)?;
     Ok(names)
 }
 
-fn search(file: &str, group: &Group, path: &str, depth: usize, names: &mut Vec<String>) -> Result<()> {
-    let wrong = |error| failed(&place(file, path), &error);
+/// A walk through the groups of a file, which ends also where links form circles.
+#[derive(Default)]
+pub(super) struct Walk {
+    depth: usize,
+    groups: usize,
+}
+
+impl Walk {
+    /// Names of the data sets and the groups in a group, sorted; no groups where the walk is deep enough.
+    pub fn children(&mut self, here: &str, group: &Group) -> Result<(Vec<String>, Vec<String>)> {
+        let wrong = |error| failed(here, &error);
+        self.groups += 1;
+        if self.groups > MOST_GROUPS {
+            return Err(malformed(here, format!("there are more than {MOST_GROUPS} groups, or links in circles")));
+        }
+        let (mut datasets, mut groups) = (group.datasets().map_err(wrong)?, group.groups().map_err(wrong)?);
+        if let Some(name) = datasets.iter().chain(&groups).find(|name| name.is_empty() || name.contains('/')) {
+            return Err(malformed(here, format!("an object has the name '{name}'")));
+        }
+        datasets.sort();
+        groups.sort();
+        if self.depth >= DEEPEST {
+            groups.clear();
+        }
+        Ok((datasets, groups))
+    }
+
+    /// Does something one level deeper.
+    pub fn deeper<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.depth += 1;
+        let done = work(self);
+        self.depth -= 1;
+        done
+    }
+}
+
+fn search(file: &str, group: &Group, path: &str, walk: &mut Walk, names: &mut Vec<String>) -> Result<()> {
+    let here = place(file, path);
+    let wrong = |error| failed(&here, &error);
     let attributes = group.attrs().map_err(wrong)?;
     if text(attributes.get("CLASS")) == Some("TINDEX") {
         return Ok(());
@@ -54,8 +93,7 @@ fn search(file: &str, group: &Group, path: &str, depth: usize, names: &mut Vec<S
         return Ok(());
     }
     let mut plain = false;
-    let mut datasets = group.datasets().map_err(wrong)?;
-    datasets.sort();
+    let (datasets, groups) = walk.children(&here, group)?;
     for name in datasets {
         let dataset = group.dataset(&name).map_err(wrong)?;
         match dataset.datatype() {
@@ -67,10 +105,9 @@ fn search(file: &str, group: &Group, path: &str, depth: usize, names: &mut Vec<S
     if plain {
         names.push(path.to_owned());
     }
-    let mut groups = group.groups().map_err(wrong)?;
-    groups.sort();
-    for name in groups.iter().filter(|_| depth < DEEPEST) {
-        search(file, &group.group(name).map_err(wrong)?, &join(path, name), depth + 1, names)?;
+    for name in &groups {
+        let inner = group.group(name).map_err(wrong)?;
+        walk.deeper(|walk| search(file, &inner, &join(path, name), walk, names))?;
     }
     Ok(())
 }
@@ -157,7 +194,7 @@ impl Table {
             }
             None => {
                 let mut below = Vec::new();
-                search(here, group, "", 0, &mut below)?;
+                search(here, group, "", &mut Walk::default(), &mut below)?;
                 Err(Error::WhichMember { file: here.to_owned(), what: "table", available: listed(&below) })
             }
         }

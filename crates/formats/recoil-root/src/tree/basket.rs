@@ -6,6 +6,7 @@ use crate::{
     error::Fault,
     kept::Size,
     key::Key,
+    tree::decode::in_wide_vectors,
 };
 
 /// Fields of a basket that stand after its key's strings and still belong to the key: sizes, counts and a flag.
@@ -99,13 +100,18 @@ fn rising_offsets(stored: &[u8], entries: usize, keylen: usize, len: usize, mask
             position
         }));
     } else {
-        out.extend(words.iter().map(|word| (u32::from_be_bytes(*word) & mask).wrapping_sub(keylen)));
+        in_wide_vectors(stored.len(), || {
+            out.extend(words.iter().map(|word| (u32::from_be_bytes(*word) & mask).wrapping_sub(keylen)));
+        });
     }
     out.push(end);
-    match out.windows(2).position(|pair| matches!(pair, [a, b] if a > b)) {
-        Some(entry) => Err(Fault::bad(len, format!("offset of entry {entry} of the basket points outside it"))),
-        None => Ok(()),
+    let falls = |(a, b): (&u32, &u32)| a > b;
+    let pairs = || out.iter().zip(out.iter().skip(1));
+    if in_wide_vectors(stored.len(), || pairs().fold(false, |any, pair| any | falls(pair))) {
+        let entry = pairs().position(falls).unwrap_or(0);
+        return Err(Fault::bad(len, format!("offset of entry {entry} of the basket points outside it")));
     }
+    Ok(())
 }
 
 /// A stored basket that was read and decompressed; its buffers serve for one basket after another.

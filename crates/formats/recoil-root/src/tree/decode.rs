@@ -24,20 +24,27 @@ pub(crate) trait Stored: Copy + Default + Send + Sync {
     fn extend(src: &[u8], dst: &mut Vec<Self>);
 }
 
+/// Runs a loop over `bytes` bytes as compiled for the widest vectors of the machine, if that pays for looking them up.
+pub(crate) fn in_wide_vectors<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    if bytes < 1024 { work() } else { pulp::Arch::new().dispatch(work) }
+}
+
 macro_rules! stored {
     ($($ty:ty, $from:expr;)*) => { $(impl Stored for $ty {
         const SIZE: usize = size_of::<$ty>();
 
         fn swap(src: &[u8], dst: &mut [Self]) {
             let (chunks, _) = src.as_chunks::<{ size_of::<$ty>() }>();
-            for (value, bytes) in dst.iter_mut().zip(chunks) {
-                *value = $from(*bytes);
-            }
+            in_wide_vectors(src.len(), || {
+                for (value, bytes) in dst.iter_mut().zip(chunks) {
+                    *value = $from(*bytes);
+                }
+            });
         }
 
         fn extend(src: &[u8], dst: &mut Vec<Self>) {
             let (chunks, _) = src.as_chunks::<{ size_of::<$ty>() }>();
-            dst.extend(chunks.iter().map(|bytes| $from(*bytes)));
+            in_wide_vectors(src.len(), || dst.extend(chunks.iter().map(|bytes| $from(*bytes))));
         }
     })* };
 }
@@ -237,8 +244,11 @@ fn rest_of_numbers(
     if skip == 0 && size.is_power_of_two() {
         let [first, ends_here @ ..] = offsets else { return Ok(()) };
         let shift = size.trailing_zeros();
-        ends.extend(ends_here.iter().map(|at| items + i64::from((*at - first) >> shift)));
-        if ends_here.iter().fold(0, |all, at| all | (*at - first)) as usize & (size - 1) != 0 {
+        let bits = in_wide_vectors(4 * ends_here.len(), || {
+            ends.extend(ends_here.iter().map(|at| items + i64::from((*at - first) >> shift)));
+            ends_here.iter().fold(0, |all, at| all | (*at - first))
+        });
+        if bits as usize & (size - 1) != 0 {
             return Err(bad(*first as usize));
         }
         let last = ends_here.last().unwrap_or(first);

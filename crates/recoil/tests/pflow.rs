@@ -378,3 +378,46 @@ fn a_network_is_trained_applied_and_compared() {
     let message = fails(&["pflow", "train", "--input", &events, "-o", &out, "training.batch=0"], 2);
     assert!(message.contains("training.batch"), "{message}");
 }
+
+#[test]
+fn stored_networks_of_the_reference() {
+    let folder = Folder::new();
+    let index = golden("models_index.json");
+    for variant in ["attention", "gnnlsh_gaussian", "heptv2", "regression_modes"] {
+        let weights = golden(&format!("model_{variant}.safetensors"));
+        let out = folder.file(&format!("{variant}.safetensors"));
+        let report = works(&["pflow", "forward", "--weights", &weights, "--config", &index, "-o", &out]);
+        assert!(report["values"]["Total"].as_f64().unwrap() > 1.0, "{report}");
+        let read = |file: &str| recoil_nn::safetensors::read(std::path::Path::new(file)).unwrap();
+        let (found, expected) = (read(&out), read(&weights));
+        let mut compared = 0;
+        for tensor in &expected.tensors {
+            let kind = tensor.name.split('.').next().unwrap();
+            if !["act", "out", "pred"].contains(&kind) {
+                continue;
+            }
+            let own = found.tensor(&tensor.name).unwrap_or_else(|| panic!("{variant}: {} is missing", tensor.name));
+            assert_eq!(own.shape, tensor.shape, "{variant}: {}", tensor.name);
+            let pairs = own.values.iter().zip(&tensor.values);
+            let wrong = pairs.filter(|(a, b)| (*a - *b).abs() > 1e-5 * b.abs().max(1.0)).count();
+            assert_eq!(wrong, 0, "{variant}: {wrong} of {} numbers of {} differ", tensor.values.len(), tensor.name);
+            compared += 1;
+        }
+        assert!(compared >= 5, "{variant}: {compared}");
+        assert_eq!(found.tensor("fixed.out.pid").is_some(), variant.starts_with("gnnlsh"));
+    }
+    // one description alone, and one that does not fit
+    let all: Json = serde_json::from_str(&std::fs::read_to_string(&index).unwrap()).unwrap();
+    let one = folder.write("one.json", &all["attention"].to_string());
+    let weights = golden("model_attention.safetensors");
+    let out = folder.file("out.safetensors");
+    works(&["pflow", "forward", "--weights", &weights, "--config", &one, "-o", &out]);
+    let other = folder.write("other.json", &all["gnnlsh_gaussian"].to_string());
+    let refused = folder.file("x.safetensors");
+    let text = fails(&["pflow", "forward", "--weights", &weights, "--config", &other, "-o", &refused], 3);
+    assert!(text.contains("layernorm1") && text.contains("missing"), "{text}");
+    let unknown = folder.write("unknown.json", r#"{"kind": "litept"}"#);
+    let text = fails(&["pflow", "forward", "--weights", &weights, "--config", &unknown, "-o", &refused], 3);
+    assert!(text.contains("kind") && text.contains("litept"), "{text}");
+    assert!(!std::path::Path::new(&refused).exists());
+}

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod blocks;
 pub mod evaluate;
 pub mod export;
+pub mod forward;
 pub mod import;
 pub mod jets;
 pub mod losses;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Box<dyn AnyStage>> {
         Box::new(baseline::Baseline),
         Box::new(train::Train),
         Box::new(predict::Predict),
+        Box::new(forward::Forward),
         Box::new(evaluate::Evaluate),
         Box::new(jets::Jets),
         Box::new(export::Export),

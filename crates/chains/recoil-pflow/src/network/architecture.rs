@@ -4,16 +4,88 @@ use recoil_nn::tape::Activation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gnn_lsh::{GnnLsh, Kernel};
+use super::graphs::{BinGraph, GravNet};
+use super::hept::Hept;
 use crate::data::Layout;
 use crate::error::{PflowError, Result};
 
 /// How elements see each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Backbone {
     /// Each element attends to all elements of its event.
     #[default]
     Attention,
+    /// Messages within bins of similar elements.
+    GnnLsh(GnnLsh),
+    /// Attention within blocks of elements that hashes put side by side.
+    Hept(Hept),
+    /// Its second version.
+    HeptV2(Hept),
+    /// Messages of the nearest elements in a learned space.
+    GravNet(GravNet),
+    /// Gated graph convolutions of the nearest elements in bins.
+    BinGraph(BinGraph),
+}
+
+impl Backbone {
+    /// Refuses layers that cannot be built for a state of this width.
+    fn check(&self, width: usize) -> Result<()> {
+        let within = |key: &str, value: usize, most: usize| match (1..=most).contains(&value) {
+            true => Ok(()),
+            false => {
+                Err(PflowError::config(format!("backbone.{key}"), format!("is {value}; it goes from 1 to {most}")))
+            }
+        };
+        let divides = |key: &str, heads: usize, width: usize| match heads == 0 || !width.is_multiple_of(heads) {
+            true => {
+                Err(PflowError::config(format!("backbone.{key}"), format!("is {heads}, which does not divide {width}")))
+            }
+            false => Ok(()),
+        };
+        match self {
+            Self::Attention => Ok(()),
+            Self::GnnLsh(config) => {
+                within("gnn_lsh.bin_size", config.bin_size, 100_000)?;
+                within("gnn_lsh.max_bins", config.max_bins, 100_000)?;
+                within("gnn_lsh.distance", config.distance, 4096)?;
+                within("gnn_lsh.distance_width", config.distance_width, 4096)?;
+                within("gnn_lsh.messages", config.messages, 64)?;
+                within("gnn_lsh.hashes", config.hashes, 3)?;
+                if config.kernel == Kernel::Attention {
+                    divides("gnn_lsh.kernel_heads", config.kernel_heads, config.distance)?;
+                    divides("gnn_lsh.kernel_heads", config.kernel_heads, width)?;
+                }
+                if config.bin_heads > 0 {
+                    divides("gnn_lsh.bin_heads", config.bin_heads, width)?;
+                }
+                Ok(())
+            }
+            Self::Hept(config) | Self::HeptV2(config) => {
+                within("hept.block_size", config.block_size, 100_000)?;
+                within("hept.hashes", config.hashes, 64)?;
+                within("hept.regions", config.regions, 100_000)?;
+                within("hept.distance_weights", config.distance_weights, 4096)?;
+                within("hept.width", config.width, 16_384)
+            }
+            Self::GravNet(config) => {
+                within("grav_net.neighbours", config.neighbours, 1024)?;
+                within("grav_net.space", config.space, 4096)?;
+                within("grav_net.features", config.features, 4096)
+            }
+            Self::BinGraph(config) => {
+                within("bin_graph.bin_size", config.bin_size, 100_000)?;
+                within("bin_graph.max_bins", config.max_bins, 100_000)?;
+                within("bin_graph.neighbours", config.neighbours, 1024)?;
+                within("bin_graph.space", config.space, 4096)?;
+                match config.sharpness > 0.0 && config.sharpness.is_finite() {
+                    true => Ok(()),
+                    false => Err(PflowError::config("backbone.bin_graph.sharpness", "must be positive")),
+                }
+            }
+        }
+    }
 }
 
 /// How features become the first state of an element.
@@ -48,8 +120,16 @@ pub enum RegressionMode {
     /// n of a head for each type of element
     #[default]
     DirectElemtypeSplit,
+    /// n of a head with an output for each type of element
+    DirectElemtype,
+    /// v + n
+    Additive,
+    /// v n
+    Multiplicative,
     /// v n0 + n1
     Linear,
+    /// v n0 + n1, of two heads with an output for each type of element
+    LinearElemtype,
     /// v, without a head: the direction is that of the element; of ratios, 0
     Element,
 }
@@ -149,6 +229,7 @@ impl Architecture {
         within("layers", self.layers, 64)?;
         within("heads", self.heads, 256)?;
         within("head_width", self.head_width, 256)?;
+        self.backbone.check(self.width())?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(PflowError::config("dropout", "is a share from 0 to below 1"));
         }

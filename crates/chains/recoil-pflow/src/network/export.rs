@@ -8,7 +8,7 @@ use recoil_nn::tape::Activation;
 
 use super::architecture::{Backbone, Encoding, RegressionMode, Representation};
 use super::model::Model;
-use crate::error::Result;
+use crate::error::{PflowError, Result};
 
 /// Name of the input of features: (events, elements, numbers per element), as measured; the model scales them itself.
 pub const FEATURES: &str = "Xfeat_normed";
@@ -150,6 +150,11 @@ impl Writer<'_> {
                     )?;
                     g.plain("Add", &[&x, &h], &format!("{own}/sum"))
                 }
+                _ => {
+                    let message =
+                        "only networks with attention can be written as ONNX: hashes and neighbours depend on data";
+                    return Err(PflowError::config("architecture.backbone", message));
+                }
             };
             state = g.plain("Mul", &[&state, mask], &format!("{own}/state"));
             states.push(state.clone());
@@ -195,6 +200,28 @@ impl Writer<'_> {
                 let product = g.plain("Mul", &[element, &factor], &format!("{name}/product"));
                 Ok(g.plain("Add", &[&product, &summand], &format!("{name}/linear")))
             }
+            RegressionMode::Additive => {
+                let n = g.feed_forward(h, &head, function)?;
+                Ok(g.plain("Add", &[element, &n], &format!("{name}/sum")))
+            }
+            RegressionMode::Multiplicative => {
+                let n = g.feed_forward(h, &head, function)?;
+                Ok(g.plain("Mul", &[element, &n], &format!("{name}/product")))
+            }
+            RegressionMode::DirectElemtype => {
+                let n = g.feed_forward(h, &head, function)?;
+                Ok(self.of_type(&n, name))
+            }
+            RegressionMode::LinearElemtype => {
+                let (factor, summand) = (
+                    g.feed_forward(h, &format!("{head}1"), function)?,
+                    g.feed_forward(h, &format!("{head}2"), function)?,
+                );
+                let factor = self.of_type(&factor, &format!("{name}/factor"));
+                let summand = self.of_type(&summand, &format!("{name}/summand"));
+                let product = self.graph.plain("Mul", &[element, &factor], &format!("{name}/product"));
+                Ok(self.graph.plain("Add", &[&product, &summand], &format!("{name}/linear")))
+            }
             RegressionMode::DirectElemtypeSplit => {
                 let mut parts = Vec::new();
                 for (place, kind) in self.kinds.iter().enumerate() {
@@ -204,6 +231,16 @@ impl Writer<'_> {
                 Ok(g.sum(&parts, &format!("{name}/split")))
             }
         }
+    }
+
+    /// Of each element the column of its type.
+    fn of_type(&mut self, n: &str, name: &str) -> String {
+        let mut parts = Vec::new();
+        for (place, kind) in self.kinds.iter().enumerate() {
+            let own = self.graph.slice(n, 2, place..place + 1, &format!("{name}/of/{place}"));
+            parts.push(self.graph.plain("Mul", &[&own, kind], &format!("{name}/own/{place}")));
+        }
+        self.graph.sum(&parts, &format!("{name}/by_type"))
     }
 
     fn momentum(&mut self, h: &str) -> Result<()> {

@@ -6,7 +6,9 @@ use recoil_nn::tape::{Tape, Value};
 use recoil_nn::{NnError, Result};
 
 use super::architecture::{Architecture, Backbone, Encoding, RegressionMode, Representation, Shape};
+use super::hept::Places;
 use super::layers::{attention_layer, feed_forward, hidden, readout};
+use super::{gnn_lsh, graphs, hept};
 
 /// The elements of some events, one behind the other.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,9 @@ struct Pass<'a, 'w> {
     by_type: Vec<Arc<[u32]>>,
     /// 1 for elements, 0 for padding
     mask: Option<Value>,
+    real: &'a [bool],
+    /// pseudorapidity and azimuth of each row
+    coordinates: Vec<[f32; 2]>,
     states: Option<Vec<(String, Value)>>,
 }
 
@@ -86,6 +91,8 @@ pub fn forward(
         offsets: rows.offsets.as_slice().into(),
         by_type: (0..shape.types.len()).map(of_type).collect(),
         mask: (!mask.is_empty()).then(|| tape.input(count, 1, &mask)).transpose()?,
+        real: &rows.real,
+        coordinates: rows.elements.iter().map(|[_, eta, sine, cosine, _]| [*eta, sine.atan2(*cosine)]).collect(),
         states: trace.then(Vec::new),
     };
     let x = tape.input(count, shape.features, &rows.features)?;
@@ -170,6 +177,30 @@ impl Pass<'_, '_> {
                     let function = (activation, dropout);
                     attention_layer(self.tape, &state, queries, &name, [heads, head_width], function, &self.offsets)?
                 }
+                Backbone::GnnLsh(config) => {
+                    let (mask, offsets) = (self.mask.as_ref(), &self.offsets);
+                    let (state, buckets) = gnn_lsh::layer(self.tape, &state, &name, &config, offsets, mask)?;
+                    self.keep(format!("buckets_{layer}"), &buckets);
+                    state
+                }
+                Backbone::Hept(config) => {
+                    // the reference sorts all padded events together, far from each other
+                    let joined = [0, state.rows() as u32];
+                    let shifts = self.shifts();
+                    let groups = if self.mask.is_some() { &joined[..] } else { &self.offsets[..] };
+                    hept::first(self.tape, &state, &name, heads, &config, &self.places(groups, &shifts))?
+                }
+                Backbone::HeptV2(config) => {
+                    let places = self.places(&self.offsets, &[]);
+                    hept::second(self.tape, &state, &name, heads, &config, &places)?
+                }
+                Backbone::GravNet(config) => {
+                    let state = graphs::gravnet(self.tape, &state, &name, &config, &self.offsets)?;
+                    self.tape.activate(&state, activation)?
+                }
+                Backbone::BinGraph(config) => {
+                    graphs::bin_graph(self.tape, &state, &name, activation, &config, &self.offsets)?
+                }
             };
             state = self.masked(state)?;
             self.keep(format!("backbone_{layer}"), &state);
@@ -181,6 +212,19 @@ impl Pass<'_, '_> {
             Representation::Last => Ok(state),
             Representation::Concat => self.tape.concat(&all.iter().collect::<Vec<_>>()),
         }
+    }
+
+    fn places<'b>(&'b self, groups: &'b [u32], shifts: &'b [f32]) -> Places<'b> {
+        Places { coordinates: &self.coordinates, groups, real: self.real, mask: self.mask.as_ref(), shifts }
+    }
+
+    /// For padded events the distance of each row's event from the first; nothing otherwise.
+    fn shifts(&self) -> Vec<f32> {
+        if self.mask.is_none() {
+            return Vec::new();
+        }
+        let events = self.offsets.windows(2).enumerate();
+        events.flat_map(|(event, pair)| (pair[0]..pair[1]).map(move |_| event as f32 * hept::APART)).collect()
     }
 
     /// What the outputs of a task read.
@@ -197,7 +241,10 @@ impl Pass<'_, '_> {
             state = self.masked(state)?;
             self.keep(traced, &state);
         }
-        self.tape.layer_norm(&state, &format!("{name}_norm"), super::layers::EPSILON)
+        match self.architecture.backbone {
+            Backbone::Attention => self.tape.layer_norm(&state, &format!("{name}_norm"), super::layers::EPSILON),
+            _ => Ok(state),
+        }
     }
 
     /// The rows that are elements, and where their events begin.
@@ -216,6 +263,17 @@ impl Pass<'_, '_> {
         match mode {
             RegressionMode::Element => Ok(element.clone()),
             RegressionMode::Direct => feed_forward(tape, h, &name, function, dropout),
+            RegressionMode::DirectElemtype => {
+                let n = feed_forward(tape, h, &name, function, dropout)?;
+                self.of_type(&n)
+            }
+            RegressionMode::Additive => tape.add(element, &feed_forward(tape, h, &name, function, dropout)?),
+            RegressionMode::Multiplicative => tape.multiply(element, &feed_forward(tape, h, &name, function, dropout)?),
+            RegressionMode::LinearElemtype => {
+                let head = |which: usize| feed_forward(tape, h, &format!("{name}{which}"), function, dropout);
+                let product = tape.multiply(element, &self.of_type(&head(1)?)?)?;
+                tape.add(&product, &self.of_type(&head(2)?)?)
+            }
             RegressionMode::Linear => {
                 let n = feed_forward(tape, h, &name, function, dropout)?;
                 let product = tape.multiply(element, &tape.columns(&n, 0..1)?)?;
@@ -231,6 +289,16 @@ impl Pass<'_, '_> {
                 self.joined(&parts, h.rows(), 1)
             }
         }
+    }
+
+    /// Of each row the column of its type.
+    fn of_type(&self, x: &Value) -> Result<Value> {
+        let mut parts = Vec::new();
+        for (kind, rows) in self.by_type.iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+            let own = self.tape.gather(x, rows)?;
+            parts.push((self.tape.columns(&own, kind..kind + 1)?, Arc::clone(rows)));
+        }
+        self.joined(&parts, x.rows(), 1)
     }
 
     fn momentum(&self, h: &Value, elements: &[[f32; 5]]) -> Result<[Value; 5]> {

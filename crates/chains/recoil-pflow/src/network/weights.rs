@@ -23,6 +23,13 @@ pub fn start(architecture: &Architecture, shape: &Shape, seed: u64) -> Result<We
         for layer in 0..architecture.layers {
             match architecture.backbone {
                 Backbone::Attention => attention_layer(&mut weights, &format!("{backbone}.{layer}"), width)?,
+                other => super::starts::layer(
+                    &mut weights,
+                    &format!("{backbone}.{layer}"),
+                    width,
+                    architecture.heads,
+                    &other,
+                )?,
             }
         }
     }
@@ -33,8 +40,10 @@ pub fn start(architecture: &Architecture, shape: &Shape, seed: u64) -> Result<We
             readout(&mut weights, &format!("{task}_readout"), read)?;
         }
     }
-    weights.norm("classification_norm", read)?;
-    weights.norm("regression_norm", read)?;
+    if architecture.backbone == Backbone::Attention {
+        weights.norm("classification_norm", read)?;
+        weights.norm("regression_norm", read)?;
+    }
     feed_forward(&mut weights, "nn_binary_particle", read, width, 2)?;
     feed_forward(&mut weights, "nn_pid", read, width, shape.classes.len())?;
     for (name, mode) in architecture.modes() {
@@ -44,6 +53,15 @@ pub fn start(architecture: &Architecture, shape: &Shape, seed: u64) -> Result<We
         match mode {
             RegressionMode::Element => {}
             RegressionMode::Direct => regression(&mut weights, &name, read, width, &[ratio])?,
+            RegressionMode::Additive => regression(&mut weights, &name, read, width, &[0.0])?,
+            RegressionMode::Multiplicative => regression(&mut weights, &name, read, width, &[1.0])?,
+            RegressionMode::DirectElemtype => {
+                regression(&mut weights, &name, read, width, &vec![ratio; shape.types.len()])?;
+            }
+            RegressionMode::LinearElemtype => {
+                regression(&mut weights, &format!("{name}1"), read, width, &vec![1.0; shape.types.len()])?;
+                regression(&mut weights, &format!("{name}2"), read, width, &vec![0.0; shape.types.len()])?;
+            }
             RegressionMode::Linear => regression(&mut weights, &name, read, width, &[1.0, 0.0])?,
             RegressionMode::DirectElemtypeSplit => {
                 for kind in 0..shape.types.len() {
@@ -74,7 +92,7 @@ fn regression(weights: &mut Weights, name: &str, inputs: usize, width: usize, st
 }
 
 /// Queries, keys and values in one kernel, as PyTorch has them.
-fn multi_head(weights: &mut Weights, name: &str, width: usize) -> Result<()> {
+pub(super) fn multi_head(weights: &mut Weights, name: &str, width: usize) -> Result<()> {
     let limit = (6.0 / (4 * width) as f32).sqrt();
     weights.push(&format!("{name}.in_proj_weight"), &[3 * width, width], Start::Uniform(limit))?;
     weights.push(&format!("{name}.in_proj_bias"), &[3 * width], Start::Constant(0.0))?;

@@ -18,6 +18,7 @@ use crate::error::PflowError;
 use crate::figures;
 use crate::network::calibrate::{CalibrationConfig, decisions};
 use crate::network::inputs::{InputConfig, Scales};
+use crate::network::is_fixed;
 use crate::network::loss::TERMS;
 use crate::network::train::{CpuClock, Judgement, Samples, TrainConfig, Trainer};
 use crate::network::{Architecture, Model};
@@ -246,7 +247,7 @@ fn prepare(
     if let Some(prefix) = config.frozen.iter().find(unknown) {
         return Err(StageError::usage(format!("frozen: no tensor begins with '{prefix}'")));
     }
-    model.weights.freeze(|name| config.frozen.iter().any(|prefix| name.starts_with(prefix.as_str())));
+    model.weights.freeze(|name| is_fixed(name) || config.frozen.iter().any(|prefix| name.starts_with(prefix.as_str())));
     training.scale(&model.scales);
     validation.scale(&model.scales);
     if config.training.turn {

@@ -66,12 +66,12 @@ fn gnn_lsh(weights: &mut Weights, name: &str, width: usize, config: &GnnLsh) -> 
     for round in 0..config.messages {
         gate(weights, &format!("{name}.message_passing_layers.{round}"), width)?;
     }
-    if config.bin_heads > 0 {
+    if let Some(size) = width.checked_div(config.bin_heads) {
         let name = format!("{name}.interbin_attention");
         multi_head(weights, &name, width)?;
         ones(weights, &format!("{name}.layernorm"), width)?;
-        ones(weights, &format!("{name}.q_norm"), width / config.bin_heads)?;
-        ones(weights, &format!("{name}.k_norm"), width / config.bin_heads)?;
+        ones(weights, &format!("{name}.q_norm"), size)?;
+        ones(weights, &format!("{name}.k_norm"), size)?;
     }
     Ok(())
 }

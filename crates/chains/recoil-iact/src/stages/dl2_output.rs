@@ -26,7 +26,7 @@ const OWN: [&str; 3] = [PARAMETERS, IMAGES, EVENTS];
 /// A table of reconstructed events being written.
 pub(crate) enum Dl2Table {
     /// HDF5 in the layout of lstchain.
-    H5 { file: TableFile, rows: TableRows },
+    H5 { file: Box<TableFile>, rows: Box<TableRows> },
     /// Any other format.
     Plain(Box<dyn BatchWriter>),
 }
@@ -74,7 +74,7 @@ impl Dl2Table {
         }
         described.push(("config".into(), Attribute::AsciiString(config.to_owned())));
         let rows = file.table(&format!("{EVENTS}/{kind}"), &members, &described).output_error(doing())?;
-        Ok(Self::H5 { file, rows })
+        Ok(Self::H5 { file: Box::new(file), rows: Box::new(rows) })
     }
 
     /// A table of the format that the name tells.

@@ -117,7 +117,7 @@ impl Tally {
     fn run(&mut self, folder: &Path, file: &str, size: usize, what: &str, words: &[&str]) {
         let stored = |name: &str| File::create(folder.join(name)).unwrap();
         let start = Instant::now();
-        let mut child = Command::new("timeout")
+        let child = Command::new("timeout")
             .args(["-s", "KILL", &LONGEST.as_secs().to_string(), env!("CARGO_BIN_EXE_recoil")])
             .args(words)
             .current_dir(folder)

@@ -93,7 +93,7 @@ fn the_order_of_elements_means_nothing() {
         let rows = rows(&model, 1..2);
         let count = rows.len();
         // a permutation: every 7th element, round and round
-        let step = [7, 11, 13].into_iter().find(|step| count % step != 0).unwrap();
+        let step = [7, 11, 13].into_iter().find(|step| !count.is_multiple_of(*step)).unwrap();
         let order: Vec<usize> = (0..count).map(|place| place * step % count).collect();
         let width = model.shape.features;
         let permuted = Rows {

@@ -56,3 +56,9 @@ if [ -n "${RECOIL_REALDATA:-}" ]; then
   "$recoil" tau roc -q --input "$out/mva/performance.json" -o "$out/tau_nanoaod.png" >/dev/null
   cp "$out/tau_nanoaod.png" "$here/tau_nanoaod.png"
 fi
+
+# the guide on training particle flow, from the directory that its `evaluate` wrote
+if [ -n "${PFLOW:-}" ]; then
+  chromium --headless --no-sandbox --hide-scrollbars --window-size=760,760 --screenshot="$here/pflow_jets.png" \
+    "file://$PFLOW/jet_response.svg" >/dev/null 2>&1
+fi

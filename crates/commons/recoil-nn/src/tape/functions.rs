@@ -50,7 +50,7 @@ pub(super) fn exp(x: f32) -> f32 {
     p * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
-/// The error function to 2e-7 (Abramowitz and Stegun 7.1.26).
+/// The error function to 5e-7 (Abramowitz and Stegun 7.1.26, in single precision).
 #[inline(always)]
 pub(super) fn erf(x: f32) -> f32 {
     let a = x.abs().min(5.0);
@@ -205,6 +205,6 @@ mod tests {
             let expected = if d.abs() < 4.0 { sum * std::f64::consts::FRAC_2_SQRT_PI } else { d.signum() };
             worst[2] = worst[2].max((f64::from(erf(x)) - expected).abs());
         }
-        assert!(worst[0] < 3e-7 && worst[1] < 3e-7 && worst[2] < 4e-7, "{worst:?}");
+        assert!(worst[0] < 3e-7 && worst[1] < 3e-7 && worst[2] < 5e-7, "{worst:?}");
     }
 }

@@ -104,7 +104,12 @@ stages:
 def production(folder, text):
     """Runs a production on this machine."""
     # what a Conda installation gives: a file to source, and a command `conda`
-    (folder / "environment.sh").write_text(f'. "{BIN}/activate"\nconda() {{ :; }}\n')
+    (folder / "environment.sh").write_text(f'. "{BIN}/activate"\nconda() {{ :; }}\nPATH="$PATH:{folder}/bin"\n')
+    # the picture of importances is drawn by lstmcpipe's own program, which need not be there
+    drawing = folder / "bin/lstmcpipe_plot_models_importance"
+    drawing.parent.mkdir(exist_ok=True)
+    drawing.write_text('#!/bin/sh\n: > "$1/features_importance.png"\n')
+    drawing.chmod(0o755)
     (folder / "production.yml").write_text(text)
     words = ["--executor", "local", "--cpus", 16, "--memory", "400GB", "-y", "--no-progress"]
     return run(RECOIL, "production", "run", "production.yml", *words, cwd=folder)

@@ -28,8 +28,9 @@ const THROWN: i32 = 6;
 /// Python's name of the type of events, as `pickle` writes it in text form.
 const EVENT_TYPE: &str = "cctapipe.containers\nEventType\np0\n.";
 
+/// A text. PyTables takes texts in ASCII for bytes, or for pickled objects, as [`EVENT_TYPE`] is meant to be.
 pub(super) fn text(value: &str) -> Attribute {
-    Attribute::AsciiString(value.to_owned())
+    if value == EVENT_TYPE { Attribute::AsciiString(value.to_owned()) } else { Attribute::String(value.to_owned()) }
 }
 
 pub(super) fn named(name: &str, value: Attribute) -> (String, Attribute) {

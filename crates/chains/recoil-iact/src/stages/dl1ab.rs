@@ -97,7 +97,7 @@ impl Stage for Dl1ab {
             let Some((mut parameters, mut stored)) = tables.take(&kind).map_err(blame(doing()))? else { continue };
             let recorded = |table: &StoredTable| -> Vec<(String, Attribute)> {
                 let kept = table.attributes.iter().filter(|(name, _)| name != "config").cloned();
-                kept.chain([("config".to_owned(), Attribute::AsciiString(json.clone()))]).collect()
+                kept.chain([("config".to_owned(), Attribute::String(json.clone()))]).collect()
             };
             let path = format!("{PARAMETERS}/{kind}");
             let mut rows = file.table(&path, &parameters.members, &recorded(&parameters)).output_error(doing())?;

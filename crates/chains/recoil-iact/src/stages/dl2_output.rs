@@ -69,10 +69,10 @@ impl Dl2Table {
             let known = [("NAME", Some(field.name().as_str())), ("DESC", doc(field)), ("UNIT", unit(field))];
             for (key, text) in known.into_iter().filter_map(|(key, text)| Some((key, text.filter(|t| !t.is_empty())?)))
             {
-                described.push((format!("CTAFIELD_{index}_{key}"), Attribute::AsciiString(text.into())));
+                described.push((format!("CTAFIELD_{index}_{key}"), Attribute::String(text.into())));
             }
         }
-        described.push(("config".into(), Attribute::AsciiString(config.to_owned())));
+        described.push(("config".into(), Attribute::String(config.to_owned())));
         let rows = file.table(&format!("{EVENTS}/{kind}"), &members, &described).output_error(doing())?;
         Ok(Self::H5 { file: Box::new(file), rows: Box::new(rows) })
     }

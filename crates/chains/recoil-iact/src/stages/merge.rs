@@ -260,7 +260,7 @@ pub(super) fn copy(
 /// Gives a file the attributes of another, and its own provenance.
 pub(super) fn attributes(tables: &Dl1Tables, out: &mut TableFile, run: &Run) -> recoil_table::Result<()> {
     for (name, value) in tables.attributes().iter().filter(|(name, _)| name != recoil_table::PROVENANCE) {
-        out.attribute(name, Attribute::AsciiString(value.clone()))?;
+        out.attribute(name, Attribute::String(value.clone()))?;
     }
     out.attribute(recoil_table::PROVENANCE, Attribute::VarLenString(run.embedded_provenance()))
 }

@@ -40,39 +40,54 @@ number!(f64, "F64");
 /// A file being put together.
 #[derive(Default)]
 pub(crate) struct Writer {
-    header: Map<String, Value>,
-    data: Vec<u8>,
+    texts: Map<String, Value>,
+    arrays: Vec<Array>,
+}
+
+struct Array {
+    name: String,
+    dtype: &'static str,
+    /// Bytes of a number.
+    size: usize,
+    bytes: Vec<u8>,
 }
 
 impl Writer {
     /// A text in the header.
     pub(crate) fn text(&mut self, key: &str, text: &str) {
-        let all = self.header.entry("__metadata__").or_insert_with(|| json!({}));
-        all[key] = json!(text);
+        self.texts.insert(key.to_owned(), json!(text));
     }
 
     /// An array.
     pub(crate) fn array<T: Number>(&mut self, name: &str, values: impl Iterator<Item = T>) {
-        let start = self.data.len();
-        values.for_each(|value| value.put(&mut self.data));
-        let count = (self.data.len() - start) / T::SIZE;
-        let entry = json!({"dtype": T::NAME, "shape": [count], "data_offsets": [start, self.data.len()]});
-        self.header.insert(name.to_owned(), entry);
-        // arrays start at multiples of eight bytes, as readers that map files want them
-        while !self.data.len().is_multiple_of(8) {
-            self.data.push(0);
-        }
+        let mut bytes = Vec::new();
+        values.for_each(|value| value.put(&mut bytes));
+        self.arrays.push(Array { name: name.to_owned(), dtype: T::NAME, size: T::SIZE, bytes });
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
-        let mut text = Value::Object(self.header).to_string();
+    /// The file. The format has no room between arrays; with the largest numbers first each starts at a multiple of its size,
+    /// as readers that map files want it.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.arrays.sort_by_key(|array| std::cmp::Reverse(array.size));
+        let mut header = Map::new();
+        if !self.texts.is_empty() {
+            header.insert("__metadata__".to_owned(), Value::Object(self.texts));
+        }
+        let mut end = 0;
+        for Array { name, dtype, size, bytes } in &self.arrays {
+            let start = end;
+            end += bytes.len();
+            let entry = json!({"dtype": dtype, "shape": [bytes.len() / size], "data_offsets": [start, end]});
+            header.insert(name.clone(), entry);
+        }
+        let mut text = Value::Object(header).to_string();
         while !text.len().is_multiple_of(8) {
             text.push(' ');
         }
-        let mut bytes = Vec::with_capacity(8 + text.len() + self.data.len());
+        let mut bytes = Vec::with_capacity(8 + text.len() + end);
         bytes.extend((text.len() as u64).to_le_bytes());
         bytes.extend(text.as_bytes());
-        bytes.extend(self.data);
+        self.arrays.iter().for_each(|array| bytes.extend(&array.bytes));
         bytes
     }
 }

@@ -54,7 +54,6 @@ pub fn architecture(description: &Json) -> Result<Architecture> {
         let value = Json::String(text.to_owned());
         serde_json::from_value(value).map_err(|_| PflowError::config(path, format!("is '{text}', which is unknown")))
     }
-    let layers = number("model.backbone.num_convs").or_else(|_| number("sub.num_convs"))?;
     let by_heads = |width: usize, heads: usize| match heads > 0 && width.is_multiple_of(heads) {
         true => Ok((heads, width / heads)),
         false => Err(PflowError::config("sub.num_heads", format!("{heads} heads do not divide the width {width}"))),
@@ -98,6 +97,7 @@ pub fn architecture(description: &Json) -> Result<Architecture> {
         "heptv2" => (Backbone::HeptV2(hept()?), by_heads(number("sub.embedding_dim")?, number("sub.num_heads")?)?),
         other => return Err(PflowError::config("kind", format!("is '{other}', which is unknown"))),
     };
+    let layers = number("model.backbone.num_convs").or_else(|_| number("sub.num_convs"))?;
     let mode = |name: &str| {
         let path = format!("model.{name}_mode");
         choice(&path, text(&path)?)

@@ -159,7 +159,7 @@ def test_pyirf_reads_the_responses(dl2, tmp_path):
         "BACKGROUND": getattr(gadf, "read_background_2d_hdu", None),
     }
     if not any(readers.values()):
-        from pyirf.io import read_aeff2d_hdu, read_energy_dispersion_hdu  # noqa: F401  (older versions)
+        pytest.skip("this version of pyirf writes responses and does not read them")
     for name, read in readers.items():
         if read is None:
             continue

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod dl1_to_dl2;
 pub mod dl1ab;
+pub mod irf_keys;
 pub mod irfs;
 pub mod ls;
 pub mod merge;

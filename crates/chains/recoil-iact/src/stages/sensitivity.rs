@@ -12,7 +12,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 use super::dl2_input::{Sample, Selection, read};
-use super::irfs::{EventSelector, GivenRuns};
+use super::irf_keys::{EventSelector, GivenRuns};
 use crate::figures::{performance, sensitivity as drawing, separation};
 use crate::irf::binning::{bins_per_decade, with_overflow};
 use crate::irf::resolution::{ONE_SIGMA, angular_resolution, energy_resolution};

@@ -7,10 +7,11 @@
 
 use super::attention_backward::{Backward, backward};
 use super::functions::each;
-use super::product::{Packed, accumulate, load, store};
+use super::product::{Packed, load, store};
 use super::segments::check_offsets;
 use super::values::{Tape, Value, expect};
 use crate::error::{NnError, Result};
+use crate::kernel::accumulate::accumulate;
 use pulp::{Arch, Simd, WithSimd};
 use std::f32::consts::LOG2_E;
 use std::ops::Range;

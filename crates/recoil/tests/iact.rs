@@ -47,6 +47,10 @@ fn from_the_generator_to_merged_files() {
     let merged: serde_json::Value =
         serde_json::from_str(&done(dir, &[&words[..], &["--json", "-q"]].concat())).unwrap();
     assert_eq!(merged["values"]["events"].as_u64().unwrap(), 2 * count("ArrayEvent"));
+    let early = recoil(dir, &["iact", "irfs", "-g", "ab.h5", "-o", "irf.fits"]);
+    assert_eq!(early.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&early.stderr).into_owned();
+    assert!(told.contains("ab.h5") && told.contains("'reco_energy'") && told.contains("dl1-to-dl2"), "{told}");
     done(dir, &["iact", "split", "-d", "dl1", "-o", "split", "-q"]);
     assert!(dir.join("split/training.list").is_file());
 }

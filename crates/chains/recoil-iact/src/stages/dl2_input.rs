@@ -7,7 +7,7 @@ use recoil_table::ReadOptions;
 use super::blame;
 use super::dl1_input::parameters;
 use crate::coordinates::Direction;
-use crate::error::Result;
+use crate::error::{IactError, Result};
 use crate::irf::Events;
 use crate::irf::events::Directions;
 use crate::production::RunConfig;
@@ -57,6 +57,12 @@ pub(crate) fn read(
         let reader = recoil_table::open(&file, &ReadOptions::default()).input_error(doing())?;
         let schema = reader.schema();
         drop(reader);
+        if let Some(missing) = NEEDED.iter().find(|name| schema.column_with_name(name).is_none()) {
+            let reason =
+                "is missing: this is no table of reconstructed events; `recoil iact dl1-to-dl2` makes one".to_owned();
+            let error = IactError::Column { file, column: (*missing).into(), reason };
+            return Err(blame("cannot use the input")(error));
+        }
         runs.extend(RunConfig::of_file(&input.path).map_err(blame(doing()))?);
         let filters = selection.filters.keys().map(String::as_str);
         let finite = selection.finite.iter().map(String::as_str);

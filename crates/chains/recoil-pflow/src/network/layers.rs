@@ -83,14 +83,27 @@ pub(super) fn readout(
     let query = tape.layer_norm(query, &format!("{name}.query_norm"), EPSILON)?;
     let query = tape.linear_rows(&query, &weight, Some(&bias), Some(0..all))?;
     let events = offsets.len().saturating_sub(1);
-    let asked = tape.repeat_row(&query, events)?;
     let normal = tape.layer_norm(keys, &format!("{name}.key_norm"), EPSILON)?;
-    let told = tape.linear_rows(&normal, &weight, Some(&bias), Some(all..3 * all))?;
+    // All rows are asked the same. So not they are projected to keys and values, but the query of each head back to the
+    // rows, q (W k) = (q W) k, and what it read to a value. (A bias of keys is the same for all and falls out.)
+    let to_keys = tape.parameter_rows(&weight, all..2 * all)?;
+    let asked = tape.batch_product(&tape.reshape(&query, heads, width)?, &to_keys, heads, false)?;
+    let by_event: Arc<[u32]> = (0..events * heads).map(|row| (row % heads) as u32).collect();
+    let asked = tape.gather(&asked, &by_event)?;
+    let one = Heads { count: 1, width: normal.columns(), scale: 1.0 / (width.max(1) as f32).sqrt() };
+    let query_offsets: Arc<[u32]> = (0..=events).map(|event| (event * heads) as u32).collect();
+    let read = tape.attention(&asked, &normal, &normal, one, &query_offsets, key_offsets)?;
     drop(normal);
-    let one: Arc<[u32]> = (0..=events as u32).collect();
-    let read = tape.attend([&asked, &told, &told], [0, 0, all], Heads::new(heads, width), [&one, key_offsets])?;
+    // by event and head, by head and event for the product, and back
+    let by_head: Arc<[u32]> = (0..events * heads).map(|row| (row % events * heads + row / events) as u32).collect();
+    let read = tape.gather(&read, &by_head)?;
+    let to_values = tape.parameter_rows(&weight, 2 * all..3 * all)?;
+    let read = tape.batch_product(&read, &to_values, heads, true)?;
+    let by_event: Arc<[u32]> = (0..events * heads).map(|row| (row % heads * events + row / heads) as u32).collect();
+    let read = tape.reshape(&tape.gather(&read, &by_event)?, events, all)?;
+    let shift = tape.columns(&tape.parameter(&bias)?, 2 * all..3 * all)?;
+    let read = tape.add(&read, &tape.repeat_row(&shift, events)?)?;
     let read = tape.linear(&read, &format!("{name}.mha.out_proj"))?;
-    drop(told);
     let x = tape.add_to_segments(x, &read, offsets)?;
     let normal = tape.layer_norm(&x, &format!("{name}.post_norm"), EPSILON)?;
     let h = two_layers(tape, &normal, &format!("{name}.ffn.0"), &format!("{name}.ffn.2"), function)?;

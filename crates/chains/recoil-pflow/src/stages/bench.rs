@@ -96,12 +96,13 @@ impl Stage for Bench {
             let pool = Pool::default();
             let mut times = Vec::new();
             let mut memory = Memory::new(&model.weights);
+            let mut gradient = Vec::new();
             let (start, mut cpu) = (Instant::now(), CpuClock::now());
             // the first call gets its memory and packs the weights
             for call in 0.. {
                 let began = Instant::now();
                 match config.train {
-                    true => learn(&mut model, &rows, &pool, &mut memory),
+                    true => learn(&mut model, &rows, &pool, &mut memory, &mut gradient),
                     false => infer(&model, &rows, &pool),
                 }
                 .internal_error("cannot compute")?;
@@ -168,8 +169,9 @@ fn infer(model: &Model, rows: &Rows, pool: &Pool) -> Result<()> {
     Ok(())
 }
 
-fn learn(model: &mut Model, rows: &Rows, pool: &Pool, memory: &mut Memory) -> Result<()> {
-    let mut gradient = vec![0.0; model.weights.len()];
+fn learn(model: &mut Model, rows: &Rows, pool: &Pool, memory: &mut Memory, gradient: &mut Vec<f32>) -> Result<()> {
+    gradient.clear();
+    gradient.resize(model.weights.len(), 0.0);
     let tape = Tape::new(&model.weights, pool, Mode::Training { seed: 1 });
     let outputs = forward(&tape, &model.architecture, &model.shape, rows, false)?;
     let ones = vec![1.0; rows.len()];
@@ -178,9 +180,9 @@ fn learn(model: &mut Model, rows: &Rows, pool: &Pool, memory: &mut Memory) -> Re
     let sums = [rows.len() as f64; 2];
     let (total, _) = loss(&tape, &outputs, rows, &truth, &model.shape.classes, &LossConfig::default(), sums)?;
     drop(outputs);
-    tape.backward(&total, &mut gradient)?;
+    tape.backward(&total, gradient)?;
     drop(tape);
-    Optimiser::default().step(&mut model.weights, &gradient, memory, 1e-6);
+    Optimiser::default().step(&mut model.weights, gradient, memory, 1e-6);
     Ok(())
 }
 

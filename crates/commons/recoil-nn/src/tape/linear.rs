@@ -12,12 +12,25 @@ impl<'w> Tape<'w> {
     /// # Errors
     /// A name that does not exist.
     pub fn parameter(&self, name: &str) -> Result<Value> {
+        let shape = &self.weights().describe(name)?.shape;
+        let rows = if shape.len() > 1 { shape[0] } else { 1 };
+        self.parameter_rows(name, 0..rows)
+    }
+
+    /// Some rows of a tensor of the weights.
+    ///
+    /// # Errors
+    /// A name or rows that do not exist.
+    pub fn parameter_rows(&self, name: &str, rows: Range<usize>) -> Result<Value> {
         let tensor = self.weights().describe(name)?;
-        let range = tensor.range.clone();
-        let rows = if tensor.shape.len() > 1 { tensor.shape[0] } else { 1 };
+        let all = if tensor.shape.len() > 1 { tensor.shape[0] } else { 1 };
+        if rows.end > all || rows.start > rows.end {
+            return Err(NnError::tensor(name, format!("it has {all} rows, not {rows:?}")));
+        }
+        let columns = tensor.range.len() / all.max(1);
+        let range = tensor.range.start + rows.start * columns..tensor.range.start + rows.end * columns;
         let y = self.pool().copy(&self.weights().values()[range.clone()]);
-        let columns = y.len() / rows.max(1);
-        self.record([rows, columns], y, &[], true, move |g, sink| {
+        self.record([rows.len(), columns], y, &[], true, move |g, sink| {
             each(&mut sink.weights()[range], &g, |sum, g| sum + g);
         })
     }

@@ -9,6 +9,8 @@ const STRIP: usize = 2;
 const BLOCK: usize = 64;
 /// Rows whose outer products are summed in registers.
 const SUMMED: usize = 256;
+/// Rows of a strip that are filled together: they stay in the first cache.
+const NEAR: usize = 64;
 /// Floats of the widest strip.
 const WIDEST: usize = 64;
 
@@ -54,7 +56,9 @@ impl Packed {
         let lanes = lanes();
         (self.inner, self.columns) = (inner, columns);
         let padded = columns.next_multiple_of(lanes);
-        self.values.clear();
+        // what lies beyond the last column must be zero, all else is overwritten
+        let zero = if padded > columns { 0 } else { self.values.len() };
+        self.values.truncate(zero);
         self.values.resize(inner * padded, 0.0);
         (STRIP * lanes, padded)
     }
@@ -77,10 +81,13 @@ impl Packed {
         for first in (0..columns).step_by(strip) {
             let (width, used) = ((padded - first).min(strip), (columns - first).min(strip));
             let out = &mut self.values[inner * first..inner * (first + width)];
-            for column in 0..used {
-                let row = &values[(first + column) * stride..][..inner];
-                for (out, value) in out.chunks_exact_mut(width).zip(row) {
-                    out[column] = *value;
+            for from in (0..inner).step_by(NEAR) {
+                let out = &mut out[from * width..inner.min(from + NEAR) * width];
+                for column in 0..used {
+                    let row = &values[(first + column) * stride..][..inner];
+                    for (out, value) in out.chunks_exact_mut(width).zip(&row[from..]) {
+                        out[column] = *value;
+                    }
                 }
             }
         }

@@ -34,7 +34,15 @@ pub struct WeightTensor {
     pub trainable: bool,
 }
 
-type Kernels = HashMap<(usize, Range<usize>, bool), Arc<Packed>>;
+type Kernels = HashMap<(usize, Range<usize>, bool), Kernel>;
+
+/// A kernel in the order in which products read it.
+#[derive(Debug)]
+struct Kernel {
+    packed: Arc<Packed>,
+    /// whether the weights have changed since
+    stale: bool,
+}
 
 /// All tensors of a model in one row of numbers.
 #[derive(Debug, Default)]
@@ -43,7 +51,7 @@ pub struct Weights {
     places: BTreeMap<String, usize>,
     values: Vec<f32>,
     seed: u64,
-    /// kernels in the order in which products read them, made when first used
+    /// packed when first used, and again in the same memory when the weights have changed
     kernels: Mutex<Kernels>,
 }
 
@@ -135,7 +143,7 @@ impl Weights {
     /// All numbers, to change.
     pub fn values_mut(&mut self) -> &mut [f32] {
         if let Ok(kernels) = self.kernels.get_mut() {
-            kernels.clear();
+            kernels.values_mut().for_each(|kernel| kernel.stale = true);
         }
         &mut self.values
     }
@@ -248,19 +256,25 @@ impl Weights {
     pub(super) fn kernel(&self, place: usize, rows: Range<usize>, transposed: bool) -> Arc<Packed> {
         let tensor = &self.tensors[place];
         let inputs = tensor.shape.get(1..).map_or(1, |rest| rest.iter().product());
-        let make = || {
-            let all = &self.values[tensor.range.clone()];
-            let own = &all[rows.start * inputs..rows.end * inputs];
-            let (count, weights) = (rows.len(), own);
-            Arc::new(if transposed {
-                Packed::transposed(weights, count, inputs)
-            } else {
-                Packed::new(weights, count, inputs, inputs)
-            })
+        let own = &self.values[tensor.range.clone()][rows.start * inputs..rows.end * inputs];
+        let fill = |packed: &mut Packed| match transposed {
+            true => packed.fill_transposed(own, rows.len(), inputs, inputs),
+            false => packed.fill(own, rows.len(), inputs, inputs),
         };
-        match self.kernels.lock() {
-            Ok(mut kernels) => Arc::clone(kernels.entry((place, rows.clone(), transposed)).or_insert_with(make)),
-            Err(_) => make(),
+        let make = || {
+            let mut packed = Packed::default();
+            fill(&mut packed);
+            Arc::new(packed)
+        };
+        let Ok(mut kernels) = self.kernels.lock() else { return make() };
+        let kernel =
+            kernels.entry((place, rows.clone(), transposed)).or_insert_with(|| Kernel { packed: make(), stale: false });
+        if std::mem::take(&mut kernel.stale) {
+            match Arc::get_mut(&mut kernel.packed) {
+                Some(packed) => fill(packed),
+                None => kernel.packed = make(),
+            }
         }
+        Arc::clone(&kernel.packed)
     }
 }

@@ -26,6 +26,7 @@ pub mod loss;
 pub mod lsh;
 mod model;
 pub mod reference;
+mod rounding;
 mod starts;
 pub mod train;
 pub mod weights;

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use recoil_nn::safetensors::{self, Contents};
 use recoil_nn::tape::{Mode, Pool, Tape};
-use recoil_pflow::network::loss::{LossConfig, loss};
 use recoil_pflow::network::reference::Stored;
-use recoil_pflow::network::{Backbone, Outputs, forward};
+use recoil_pflow::network::{Backbone, Outputs, forward, lsh};
+use recoil_pflow::stages::forward::results;
 use serde_json::Value as Json;
 
 fn golden(name: &str) -> PathBuf {
@@ -29,13 +29,11 @@ fn trainable(stored: &Stored) -> usize {
     stored.weights.tensors().iter().filter(|t| !fixed(&t.name)).map(|t| t.range.len()).sum()
 }
 
-/// Largest difference over the scale of the expected numbers, among rows of these events.
-fn difference(contents: &Contents, name: &str, found: &[f32], events: std::ops::Range<usize>) -> f32 {
+/// Largest difference of two tensors over the scale of the expected numbers.
+fn difference(contents: &Contents, name: &str, found: &[f32]) -> f32 {
     let expected = contents.tensor(name).unwrap_or_else(|| panic!("{name} is not stored"));
     assert_eq!(found.len(), expected.values.len(), "{name}");
-    let per_event = found.len() / expected.shape[0];
-    let range = events.start * per_event..events.end * per_event;
-    let pairs = found[range.clone()].iter().zip(&expected.values[range]);
+    let pairs = found.iter().zip(&expected.values);
     pairs.map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(0.0, f32::max)
 }
 
@@ -44,80 +42,89 @@ fn momentum(outputs: &Outputs) -> Vec<f32> {
     (0..rows).flat_map(|row| outputs.momentum.iter().map(move |value| value.values()[row])).collect()
 }
 
-/// Compares everything; gives the largest differences of states and outputs, and of gradients.
-fn compare(variant: &str, events: std::ops::Range<usize>) -> (f32, f32) {
-    let (stored, contents, description) = stored(variant);
-    let pool = Pool::default();
-    let tape = Tape::new(&stored.weights, &pool, Mode::Gradients);
-    let outputs = forward(&tape, &stored.architecture, &stored.shape, &stored.rows, true).unwrap();
-    let mut worst: f32 = 0.0;
-    let mut check = |name: &str, values: &[f32]| {
-        let found = difference(&contents, name, values, events.clone());
-        println!("{variant} {name}: {found:.2e}");
-        worst = worst.max(found);
-    };
-    for (name, state) in outputs.states.iter().filter(|(name, _)| !name.starts_with("buckets")) {
-        check(&format!("act.{name}"), state.values());
-    }
-    check("out.binary", outputs.binary.values());
-    check("out.pid", outputs.pid.values());
-    check("out.momentum", &momentum(&outputs));
+/// Terms of the loss as the reference calls them.
+const NAMES: [&str; 8] = [
+    "Total",
+    "Classification_binary",
+    "Classification",
+    "Regression_pt",
+    "Regression_eta",
+    "Regression_sin_phi",
+    "Regression_cos_phi",
+    "Regression_energy",
+];
 
-    let truth = stored.truth.as_ref().unwrap();
-    let real = stored.rows.real.iter().filter(|real| **real).count();
-    let particles = (0..stored.rows.len()).filter(|r| stored.rows.real[*r] && truth.classes[*r] != 0).count();
-    let counts = [real as f64, particles as f64];
-    let config = LossConfig::default();
-    let (total, terms) = loss(&tape, &outputs, &stored.rows, truth, &stored.shape.classes, &config, counts).unwrap();
-    for (name, term) in ["Total", "Classification_binary", "Classification", "Regression_pt"].iter().zip(terms) {
-        let expected = description["loss"][name].as_f64().unwrap();
-        assert!((term - expected).abs() < 1e-4 * expected.abs().max(1.0), "{variant} {name}: {term} for {expected}");
-    }
-    let mut gradient = vec![0.0; stored.weights.len()];
-    tape.backward(&total, &mut gradient).unwrap();
-    let mut worst_gradient: f32 = 0.0;
+/// Compares everything that is stored with what the command gives: states, outputs and particles to 1e-5, terms of the
+/// loss to 1e-5, gradients to 1e-4 of the largest number of their tensor, or to what `uncertain` says of a tensor.
+fn compare(variant: &str, uncertain: &[(&str, f32)]) {
+    let (stored, contents, description) = stored(variant);
+    let (tensors, terms) = results(&stored, "").unwrap();
+    let found = |name: &str| &tensors.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("{name}")).values;
+    let mut worst = [0.0_f32; 2];
+    let mut faults = Vec::new();
     let mut compared = 0;
-    for tensor in stored.weights.with_names(&gradient, "grad.") {
-        let Some(expected) = contents.tensor(&tensor.name) else { continue };
-        let scale = expected.values.iter().fold(0.0f32, |a, b| a.max(b.abs())).max(1e-3);
-        let found = tensor.values.iter().zip(&expected.values).map(|(a, b)| (a - b).abs() / scale).fold(0.0, f32::max);
-        if found > 1e-4 {
-            println!("{variant} {}: {found:.2e} of {scale:.2e}", tensor.name);
+    for expected in &contents.tensors {
+        let name = &expected.name;
+        if let Some(tensor) = name.strip_prefix("grad.") {
+            let scale = expected.values.iter().fold(0.0_f32, |a, b| a.max(b.abs()));
+            let tolerance = uncertain.iter().find(|(own, _)| *own == tensor).map_or(1e-4, |(_, tolerance)| *tolerance);
+            let pairs = found(name).iter().zip(&expected.values);
+            let largest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale.max(1e-9);
+            if largest > tolerance {
+                faults.push(format!("{name}: {largest:.1e} of {scale:.1e}"));
+            }
+            if tolerance <= 1e-4 {
+                worst[1] = worst[1].max(largest);
+            } else {
+                println!("{variant} {name}: {largest:.1e} of {scale:.1e}");
+            }
+        } else if ["act.", "out.", "pred."].iter().any(|prefix| name.starts_with(prefix)) {
+            let largest = difference(&contents, name, found(name));
+            if largest > 1e-5 {
+                faults.push(format!("{name}: {largest:.1e}"));
+            }
+            worst[0] = worst[0].max(largest);
+        } else {
+            continue;
         }
-        worst_gradient = worst_gradient.max(found);
         compared += 1;
     }
-    assert!(compared > 80, "{variant}: {compared} gradients");
-    println!("{variant}: {worst:.2e}, gradients {worst_gradient:.2e}");
-    (worst, worst_gradient)
+    for (term, key) in terms.iter().zip(NAMES) {
+        let expected = description["loss"][key].as_f64().unwrap();
+        if (term - expected).abs() > 1e-5 * expected.abs().max(1.0) {
+            faults.push(format!("{key}: {term} for {expected}"));
+        }
+    }
+    println!("{variant}: {compared} tensors, {:.1e}, gradients {:.1e}", worst[0], worst[1]);
+    assert!(compared > 60, "{variant}: {compared} tensors");
+    assert!(faults.is_empty(), "{variant}: {faults:#?}");
 }
 
 #[test]
 fn networks_with_attention() {
     for variant in ["attention", "attention_notaskq_concat", "attention_splitbackbone_joint", "regression_modes"] {
-        let (outputs, gradients) = compare(variant, 0..2);
-        assert!(outputs < 1e-5 && gradients < 1e-4, "{variant}: {outputs:.2e} {gradients:.2e}");
+        compare(variant, &[]);
     }
 }
 
 #[test]
 fn networks_with_hashed_bins() {
     for variant in ["gnnlsh_gaussian", "gnnlsh_attention_interbin"] {
-        let (outputs, gradients) = compare(variant, 0..2);
-        assert!(outputs < 1e-5 && gradients < 1e-4, "{variant}: {outputs:.2e} {gradients:.2e}");
+        compare(variant, &[]);
     }
 }
 
 #[test]
 fn networks_with_sorted_blocks() {
-    let (outputs, gradients) = compare("heptv2", 0..2);
-    assert!(outputs < 1e-5 && gradients < 1e-4, "{outputs:.2e} {gradients:.2e}");
-    // The first version moves the second event by 100 in its places, whose squares then leave two digits of a difference:
-    // its stored numbers are good to 2e-3 only.
-    let (outputs, _) = compare("hept", 0..1);
-    assert!(outputs < 1e-5, "{outputs:.2e}");
-    let (outputs, gradients) = compare("hept", 0..2);
-    assert!(outputs < 5e-3 && gradients < 5e-2, "{outputs:.2e} {gradients:.2e}");
+    compare("heptv2", &[]);
+    // The first version moves the second event by 100 in its places and takes squares of them in single precision. PyTorch
+    // 2.15 gives the stored outputs bit by bit; with sums in another order, or sums in double precision, its states move by
+    // 1.5e-3 to 2.0e-3, its outputs by up to 1.8e-3 and its gradients by up to 4e-3 of their largest number. With the order
+    // of its sums everything comes out here as well, but for one gradient: that of the weights of distances is a sum of
+    // differences of numbers that are 1e5 times larger. PyTorch itself changes it by 4.2e-3 to 6.2e-3 of its largest
+    // number if the gradient that reaches the layer changes by 6e-8 of itself, and the stored one is 4.4e-3 away from
+    // what double precision gives.
+    compare("hept", &[("backbone.0.w_rpe.weight", 6.2e-3)]);
 }
 
 #[test]
@@ -153,8 +160,39 @@ fn hashes_that_spread_elements() {
         ("out.pid", outputs.pid.values().to_vec()),
         ("out.momentum", momentum(&outputs)),
     ] {
-        let worst = difference(&fixed, name, &values, 0..2);
+        let worst = difference(&fixed, name, &values);
         println!("{name}: {worst:.2e}");
         assert!(worst < 1e-5, "{name}: {worst:.2e}");
+    }
+}
+
+#[test]
+fn buckets_and_bins_of_the_reference() {
+    let (stored, _, _) = stored("gnnlsh_gaussian");
+    let buckets: Json = serde_json::from_str(&std::fs::read_to_string(golden("lsh_buckets.json")).unwrap()).unwrap();
+    let pool = Pool::default();
+    let tape = Tape::new(&stored.weights, &pool, Mode::Inference);
+    let outputs = forward(&tape, &stored.architecture, &stored.shape, &stored.rows, true).unwrap();
+    let numbers = |value: &Json| -> Vec<u32> {
+        value.as_array().unwrap().iter().map(|number| number.as_u64().unwrap() as u32).collect()
+    };
+    for (layer, layers) in buckets.as_array().unwrap().iter().enumerate() {
+        // the hash of the reference, which gives all elements one bucket
+        let name = format!("buckets_{layer}");
+        let found = &outputs.states.iter().find(|(known, _)| *known == name).unwrap().1;
+        let expected: Vec<u32> = layers["head"].as_array().unwrap().iter().flat_map(numbers).collect();
+        let found: Vec<u32> = found.values().iter().map(|bucket| *bucket as u32).collect();
+        assert_eq!(found, expected, "layer {layer}");
+        // elements of its corrected hash in bins of 10, padding last in any order
+        for event in 0..2 {
+            let first = 40 * event;
+            let hashed: Vec<u64> = numbers(&layers["fixed"][event]).into_iter().map(u64::from).collect();
+            let real = |row: usize| stored.rows.real[row];
+            let found = lsh::bins(first, &hashed, &[], real, 10);
+            let expected: Vec<u32> = layers["bins"][event].as_array().unwrap().iter().flat_map(numbers).collect();
+            let plain = |row: u32| if real(row as usize) { row - first as u32 } else { u32::MAX };
+            let expected: Vec<u32> = expected.into_iter().map(|row| plain(row + first as u32)).collect();
+            assert_eq!(found.into_iter().map(plain).collect::<Vec<_>>(), expected, "layer {layer}, event {event}");
+        }
     }
 }

@@ -6,11 +6,15 @@ use recoil_nn::tape::product::{Onto, Packed, multiply, outer};
 use recoil_nn::tape::{NO_ROW, Tape, Value};
 use recoil_nn::{NnError, Result};
 
+use super::rounding;
+
 /// How a query q weighs a key k.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Weighing {
     /// exp(min(-|q - k|^2 / 2, 0))
     Distance,
+    /// The same, rounded as the reference rounds it: see [`rounding`](super::rounding).
+    RoundedDistance,
     /// exp(factor q k)
     Product(f32),
 }
@@ -134,24 +138,25 @@ impl Pairs {
         let (columns, count) = (queries.columns(), block.keys.len());
         self.weights.clear();
         self.weights.resize(block.queries.len() * count, 0.0);
+        if weighing == Weighing::RoundedDistance {
+            rounding::weights(&self.q, &self.k, columns, &mut self.weights);
+            return;
+        }
         self.packed.fill_transposed(&self.k, count, columns, columns);
         multiply(&self.q, columns, block.queries.len(), &self.packed, Onto::Nothing, &mut self.weights, count);
         let half = |row: &[f32]| 0.5 * row.iter().map(|x| x * x).sum::<f32>();
         let halves: Vec<f32> = match weighing {
             Weighing::Distance => self.k.chunks_exact(columns.max(1)).map(half).collect(),
-            Weighing::Product(_) => Vec::new(),
+            _ => Vec::new(),
         };
         for (weights, q) in self.weights.chunks_exact_mut(count.max(1)).zip(self.q.chunks_exact(columns.max(1))) {
-            match weighing {
-                Weighing::Distance => {
-                    let own = half(q);
-                    for (weight, half) in weights.iter_mut().zip(&halves) {
-                        *weight = (*weight - own - half).min(0.0).exp();
-                    }
-                }
-                Weighing::Product(factor) => {
-                    weights.iter_mut().for_each(|weight| *weight = (factor * *weight).min(80.0).exp());
-                }
+            if let Weighing::Product(factor) = weighing {
+                weights.iter_mut().for_each(|weight| *weight = (factor * *weight).min(80.0).exp());
+                continue;
+            }
+            let own = half(q);
+            for (weight, half) in weights.iter_mut().zip(&halves) {
+                *weight = (*weight - own - half).min(0.0).exp();
             }
         }
     }
@@ -209,8 +214,13 @@ impl Back {
             }
         }
         outer(&self.shares, count, count, &self.g, width, asking, &mut self.v);
-        if let Weighing::Product(factor) = weighing {
-            self.slopes.iter_mut().for_each(|slope| *slope *= factor);
+        match weighing {
+            Weighing::Product(factor) => self.slopes.iter_mut().for_each(|slope| *slope *= factor),
+            Weighing::RoundedDistance => {
+                rounding::gradients(&self.slopes, [&pairs.q, &pairs.k], columns, [&mut self.q, &mut self.k]);
+                return;
+            }
+            Weighing::Distance => {}
         }
         self.packed.fill(&pairs.k, count, columns, columns);
         multiply(&self.slopes, count, asking, &self.packed, Onto::Nothing, &mut self.q, columns);

@@ -92,7 +92,7 @@ pub fn forward(
         by_type: (0..shape.types.len()).map(of_type).collect(),
         mask: (!mask.is_empty()).then(|| tape.input(count, 1, &mask)).transpose()?,
         real: &rows.real,
-        coordinates: rows.elements.iter().map(|[_, eta, sine, cosine, _]| [*eta, sine.atan2(*cosine)]).collect(),
+        coordinates: rows.elements.iter().map(|[_, eta, sine, cosine, _]| [*eta, azimuth(*sine, *cosine)]).collect(),
         states: trace.then(Vec::new),
     };
     let x = tape.input(count, shape.features, &rows.features)?;
@@ -118,6 +118,11 @@ pub fn forward(
     let h = pass.task(for_momenta, "regression", "reg_readout")?;
     let momentum = pass.momentum(&h, &rows.elements)?;
     Ok(Outputs { binary, pid, momentum, states: pass.states.unwrap_or_default() })
+}
+
+/// The nearest single number to the angle.
+fn azimuth(sine: f32, cosine: f32) -> f32 {
+    f64::from(sine).atan2(f64::from(cosine)) as f32
 }
 
 impl Pass<'_, '_> {

@@ -37,6 +37,8 @@ impl Default for Hept {
     }
 }
 
+/// Partial sums of a long sum.
+const PARTS: usize = 4;
 /// Distance between padded events that are sorted together.
 pub(super) const APART: f32 = 100.0;
 /// Weight that every row gives to nothing, for each hash and once more.
@@ -120,7 +122,8 @@ pub(super) fn first(
         let (asked, told) = (places.masked(tape, &asked)?, places.masked(tape, &told)?);
         let own = tape.columns(&v, columns)?;
         let nothing = NOTHING * (config.hashes + 1) as f32;
-        seen.push(block_attention(tape, [&asked, &told, &own], Weighing::Distance, Arc::new(blocks), nothing)?);
+        let weighing = if places.shifts.is_empty() { Weighing::Distance } else { Weighing::RoundedDistance };
+        seen.push(block_attention(tape, [&asked, &told, &own], weighing, Arc::new(blocks), nothing)?);
     }
     let seen = tape.concat(&seen.iter().collect::<Vec<_>>())?;
     let x = tape.add(&x, &tape.linear(&seen, &format!("{name}.attn.out_linear"))?)?;
@@ -183,10 +186,20 @@ fn sharpness(tape: &Tape<'_>, name: &str, heads: usize, width: usize, config: &H
         let shape = [heads * width, config.distance_weights];
         return Err(NnError::Network(format!("tensor '{name}.w_rpe.weight' is not of the shape {shape:?}")));
     }
-    let of_heads: Arc<[u32]> = (0..=heads as u32).map(|head| head * width as u32).collect();
-    let sums = tape.segment_sum(&weights, &of_heads)?;
+    // as the reference: every fourth row of a head, then the four sums
+    let part = |first: usize| -> Result<Value> {
+        let of_head = |head: usize| (head * width + first..(head + 1) * width).step_by(PARTS);
+        let rows: Arc<[u32]> = (0..heads).flat_map(of_head).map(|row| row as u32).collect();
+        let each = rows.len() / heads.max(1);
+        let offsets: Arc<[u32]> = (0..=heads).map(|head| (head * each) as u32).collect();
+        tape.segment_sum(&tape.gather(&weights, &rows)?, &offsets)
+    };
+    let mut sums = part(0)?;
+    for first in 1..PARTS.min(width) {
+        sums = tape.add(&sums, &part(first)?)?;
+    }
     let cut = tape.map(&sums, |x| x.min(50.0), |x, _| if x <= 50.0 { 1.0 } else { 0.0 })?;
-    let total = tape.sum_columns(&tape.exp(&cut)?)?;
+    let total = tape.sum_columns(&tape.map(&cut, |x| f64::from(x).exp() as f32, |_, y| y)?)?;
     tape.map(&total, |x| (2.0 * x).sqrt(), |_, y| 1.0 / y)
 }
 

@@ -94,8 +94,12 @@ fn chosen(config: &ForwardConfig, file: &InputFile) -> Result<Json> {
     })
 }
 
-/// Everything that comes out of a network, with this before the names; and the terms of the loss.
-fn results(stored: &Stored, prefix: &str) -> Result<(Vec<Tensor>, Vec<f64>)> {
+/// Everything that comes out of a network, with `prefix` before the names: states `act.*`, outputs `out.*`, particles
+/// `pred.*`, and with targets terms `loss.*` and gradients `grad.*`; and the terms of the loss, [`TERMS`].
+///
+/// # Errors
+/// Weights that do not fit.
+pub fn results(stored: &Stored, prefix: &str) -> Result<(Vec<Tensor>, Vec<f64>)> {
     let pool = Pool::default();
     let tape = Tape::new(&stored.weights, &pool, Mode::Gradients);
     let outputs = forward(&tape, &stored.architecture, &stored.shape, &stored.rows, true)?;

@@ -5,6 +5,8 @@ use recoil_nn::safetensors::Tensor;
 use recoil_nn::tape::{Activation, Mode, Pool, Tape, Value, Weights};
 use recoil_pflow::network::first_loss;
 use recoil_pflow::network::graphs::{Adjacency, BinGraph, GravNet, gravnet, nearest_in_bins, nearest_others};
+use recoil_pflow::network::lsh::{bins, buckets};
+use recoil_physics::angle::delta_phi;
 use serde_json::Value as Json;
 
 fn golden() -> Json {
@@ -109,6 +111,13 @@ fn graph_convolutions_of_the_reference() {
     let config = BinGraph { bin_size: 6, max_bins: 20, neighbours: 3, space: 6, sharpness: 0.5 };
     let offsets = [0, points.rows() as u32];
     let projections = tape.linear(&points, "codebook").unwrap();
+    let hashed = buckets(projections.values(), 1, 10, 2);
+    // the reference numbers negatives behind the directions that it uses
+    let numbered: Vec<f32> =
+        hashed.iter().map(|bucket| if *bucket < 10 { *bucket } else { bucket - 8 } as f32).collect();
+    near("buckets", &numbered, &golden["bin_index"], 0.0);
+    let in_bins: Vec<f32> = bins(0, &hashed, &[], |_| true, 6).iter().map(|row| *row as f32).collect();
+    near("bins", &in_bins, &golden["bins_split"], 0.0);
     let edges = nearest_in_bins(&points, projections.values(), &offsets, &config, true);
     let graph = Adjacency::new(&tape, &points, edges, config.sharpness).unwrap();
     let mut dense = vec![0.0; points.rows() * points.rows()];
@@ -120,6 +129,10 @@ fn graph_convolutions_of_the_reference() {
     near("gated convolution", y.values(), &golden["ghconv_elu"], 1e-5);
     let y = graph.simple(&tape, &x, "g.W_h").unwrap();
     near("simple convolution", y.values(), &golden["sgconv_linear"], 1e-5);
+}
+
+fn azimuth(golden: &Json, of: &str, element: usize) -> f32 {
+    numbers(&golden[of]["phi"])[element]
 }
 
 #[test]
@@ -143,5 +156,15 @@ fn the_first_loss() {
         let total = first_loss::loss(&tape, &logits, found.each_ref(), &classes, truth, &weights).unwrap();
         let relative = total.values()[0] / expected - 1.0;
         assert!(relative.abs() < 1e-6, "element {element}: {} for {expected}", total.values()[0]);
+        let entropy = tape.focal(&logits, &classes, &weights, 0.0).unwrap().values()[0];
+        near("cross-entropy", &[entropy], &Json::Array(vec![golden["cross_entropy"][element].clone()]), 1e-6);
+        let turn =
+            delta_phi(f64::from(azimuth(golden, "pred", element)), f64::from(azimuth(golden, "target", element)));
+        near(
+            "difference of azimuths",
+            &[turn.abs() as f32],
+            &Json::from(golden["dphi"][element].as_f64().unwrap().abs()),
+            1e-6,
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! Figures of merit against numbers of the reference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use recoil_pflow::evaluation::{Confusion, Spread};
+use recoil_pflow::evaluation::{Confusion, JetMeasures, Spread};
+use recoil_pflow::particles::{ParticleList, ParticleReader};
 use recoil_physics::angle::delta_phi;
+use recoil_physics::jets::{Algorithm, Definition};
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -36,5 +38,33 @@ fn confusion_efficiencies_fakes_and_spreads() {
     for row in golden["deltaphi"].as_array().unwrap() {
         let row = numbers(row);
         assert!(near(delta_phi(row[0], row[1]), row[2]), "{row:?}");
+    }
+}
+
+#[test]
+fn targets_make_the_jets_of_the_generator() {
+    let particles = |name: &str, prefix: &str| -> Vec<ParticleList> {
+        let path = format!("{}/../../../testdata/golden/pflow/{name}", env!("CARGO_MANIFEST_DIR"));
+        let mut reader = ParticleReader::open(&path, prefix, "event").unwrap();
+        std::iter::from_fn(|| reader.next_events().unwrap()).flatten().collect()
+    };
+    let generated = particles("toypf_test20_gen.parquet", "");
+    assert_eq!(generated.iter().map(|list| list.momenta.len()).sum::<usize>(), 1832);
+    let definition = Definition::new(Algorithm::AntiKt, 0.4).unwrap();
+    // medians, widths and shares of the reference for 1,000 events of which these are the first 20
+    for (prefix, median, width, matched) in [("t_", 0.996, 0.013, 0.978), ("c_", 1.006, 0.111, 0.936)] {
+        let mut measures = JetMeasures::default();
+        for (generated, found) in generated.iter().zip(particles("toypf_test20_elements.parquet", prefix)) {
+            assert_eq!(generated.event, found.event);
+            measures.add(&definition.cluster(&generated.momenta, 5.0), &definition.cluster(&found.momenta, 5.0));
+        }
+        let ratios: Vec<f64> = measures.ratios.iter().map(|ratio| ratio.ratio).collect();
+        let spread = Spread::of(&ratios);
+        let (found, relative, share) =
+            (spread.median.unwrap(), spread.relative().unwrap(), measures.matched().unwrap());
+        assert!((found - median).abs() < 2.0 * width / (ratios.len() as f64).sqrt(), "{prefix}: {found} {median}");
+        assert!(relative < 1.5 * width && relative > 0.5 * width, "{prefix}: {relative} {width}");
+        let error = (matched * (1.0 - matched) / measures.references as f64).sqrt();
+        assert!((share - matched).abs() < 3.0 * error, "{prefix}: {share} {matched}");
     }
 }

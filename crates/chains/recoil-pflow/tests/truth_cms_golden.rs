@@ -38,6 +38,7 @@ fn graph_and_table_of_the_present_rules() {
     let (inp, out) = (&all["inp"], &all["out"]);
     let column = |group: &str, name: &str| numbers(&inp[group][name]);
     let [kind, pt, energy, eta, phi] = ["type", "pt", "energy", "eta", "phi"].map(|name| column("elements", name));
+    let (pt_of_elements, eta_of_elements, energy_of_elements) = (pt.clone(), eta.clone(), energy.clone());
     let elements: Vec<Element> = (0..kind.len())
         .map(|i| Element { kind: kind[i] as i32, pt: pt[i], eta: eta[i], phi: phi[i], energy: energy[i] })
         .collect();
@@ -118,7 +119,7 @@ fn graph_and_table_of_the_present_rules() {
     let candidates: Vec<Particle> = (0..pid.len())
         .map(|i| {
             let momentum = FourMomentum::from_pt_eta_phi_energy(pt[i], eta[i], phi[i], energy[i]);
-            Particle::of(pid[i] as i32, 0.0, &momentum)
+            Particle::of(pid[i] as i32, cms_2020::charge(pid[i] as i32), &momentum)
         })
         .collect();
     let pairs: Vec<Link> = numbers(&inp["element_to_candidate"][0])
@@ -127,10 +128,35 @@ fn graph_and_table_of_the_present_rules() {
         .map(|(element, candidate)| Link::new(candidate as usize, element as usize, 1.0))
         .collect();
     let attached = cms::attach(&event.elements, &candidates, &pairs);
+    let mut compared = 0;
     for (row, candidate) in attached.iter().take(7).enumerate() {
-        for (name, value) in [("pid", candidate.pdg as f32), ("pt", candidate.pt), ("energy", candidate.energy)] {
-            assert!(near(value.into(), number(&out["ycand"][name][row])), "{name} of candidate {row}");
+        let mine = [
+            ("pid", candidate.pdg as f32),
+            ("charge", candidate.charge),
+            ("pt", candidate.pt),
+            ("eta", candidate.eta),
+            ("sin_phi", candidate.sin_phi),
+            ("cos_phi", if candidate.is_present() { candidate.cos_phi } else { 0.0 }),
+            ("energy", candidate.energy),
+        ];
+        for (name, value) in mine {
+            let expected = number(&out["ycand"][name][row]);
+            assert!(near(value.into(), expected), "{name} of candidate {row}: {value} for {expected}");
+            compared += 1;
         }
+    }
+    assert_eq!(compared, 49);
+    let edges = out["edges_after_make_graph"].as_array().unwrap().iter().filter(|edge| edge[0][0] == "elem");
+    let index = |node: &Value| node[1].as_str().unwrap().parse::<u32>().unwrap();
+    let expected: Vec<(u32, u32)> = edges.map(|edge| (index(&edge[0]), index(&edge[1]))).collect();
+    let mut own: Vec<(u32, u32)> = pairs.iter().map(|link| (link.object, link.particle)).collect();
+    own.sort_unstable();
+    assert_eq!(own, expected);
+    for (name, values) in
+        [("typ", &kind), ("pt", &pt_of_elements), ("eta", &eta_of_elements), ("energy", &energy_of_elements)]
+    {
+        let expected = numbers(&out["X"][name]);
+        assert!(values.iter().zip(&expected).all(|(a, b)| near(*a, *b)) && expected.len() == 7, "{name}");
     }
 }
 
@@ -215,8 +241,21 @@ fn graph_and_table_of_the_first_rules() {
         .collect();
     let attached = cms_2020::attach(&elements, &candidates, &candidate_links);
     for (row, place) in attached.iter().enumerate() {
-        let class = place.map_or(0, |place| candidates[place].pdg);
-        assert_eq!(f64::from(class), number(&out["ycand"]["typ"][row]), "candidate of element {row}");
+        let candidate = place.map(|place| candidates[place]).unwrap_or_default();
+        let class = candidate.pdg;
+        let phi = if class == 0 { 0.0 } else { candidate.sin_phi.atan2(candidate.cos_phi) };
+        let mine = [
+            ("typ", class as f32),
+            ("pt", candidate.pt),
+            ("eta", candidate.eta),
+            ("phi", phi),
+            ("e", candidate.energy),
+            ("charge", cms_2020::charge(class) as f32),
+        ];
+        for (name, value) in mine {
+            let expected = number(&out["ycand"][name][row]);
+            assert!(near(value.into(), expected), "{name} of the candidate of element {row}: {value} for {expected}");
+        }
     }
     for (links, name) in [(&candidate_links, "dm_elem_cand"), (&clean, "dm_elem_gen")] {
         let mut matrix = vec![vec![0.0; elements.len()]; elements.len()];

@@ -66,7 +66,9 @@ fn particles_of_an_edm4hep_event_find_their_elements() {
             assert!((value - expected).abs() < 1e-6, "{name} of {i}: {value} for {expected}");
             compared += 1;
         }
-        assert_eq!(f64::from(particles[owner.particle].pdg.abs()), out["gen"]["PDG"][i].as_f64().unwrap());
+        let own = &particles[owner.particle];
+        assert_eq!(f64::from(own.pdg.abs()), out["gen"]["PDG"][i].as_f64().unwrap());
+        assert_eq!(own.charge, out["gen"]["charge"][i].as_f64().unwrap());
     }
     assert_eq!(compared, 36);
     assert_eq!(found.dropped, [8]);

@@ -199,18 +199,17 @@ impl<'a> Trainer<'a> {
         let rate = self.rate(progress);
         let events = self.batch(training.len());
         let parts = training.parts(&events, PART, PARTS);
-        let [elements, particles] = training.totals(&events);
         self.parts.resize_with(self.parts.len().max(parts.len()), Part::default);
         let (model, config) = (&self.model, self.config);
         let seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.step.wrapping_mul(0xd134_2543_de82_ef95);
+        let step = training.step(&events, seed);
         let learn = |(index, (part, events)): (usize, (&mut Part, &Vec<u32>))| -> Result<()> {
             let (rows, truth) = training.drawn(events, seed ^ ((index as u64) << 16));
             part.gradient.clear();
             part.gradient.resize(model.weights.len(), 0.0);
             let tape = Tape::new(&model.weights, &part.pool, Mode::Training { seed: seed ^ ((index as u64) << 32) });
             let outputs = forward(&tape, &model.architecture, &model.shape, &rows, false)?;
-            let sums = [elements, particles];
-            let (total, terms) = loss(&tape, &outputs, &rows, &truth, &model.shape.classes, &config.loss, sums)?;
+            let (total, terms) = loss(&tape, &outputs, &rows, &truth, &model.shape.classes, &config.loss, step)?;
             drop(outputs);
             tape.backward(&total, &mut part.gradient)?;
             part.terms = terms;
@@ -285,23 +284,24 @@ impl<'a> Trainer<'a> {
 /// Weights that do not fit.
 pub fn measure(model: &Model, samples: &Samples, config: &super::loss::LossConfig) -> Result<(Terms, f64)> {
     let all: Vec<u32> = (0..samples.len() as u32).collect();
-    let sums = samples.totals(&all);
+    // the same directions in all validations
+    let step = samples.step(&all, 0);
     let parts: Vec<&[u32]> = all.chunks(16).collect();
     let judge = |events: &&[u32]| -> Result<(Terms, usize)> {
         let (rows, truth) = samples.joined(events);
         let tape = Tape::new(&model.weights, samples.pool(), Mode::Inference);
         let outputs = forward(&tape, &model.architecture, &model.shape, &rows, false)?;
-        let (_, terms) = loss(&tape, &outputs, &rows, &truth, &model.shape.classes, config, sums)?;
+        let (_, terms) = loss(&tape, &outputs, &rows, &truth, &model.shape.classes, config, step)?;
         let found = super::decode::decode(&outputs, &rows, &model.shape.classes, &model.decisions);
         let class = |index: u32| model.shape.classes.get(index as usize).copied().unwrap_or(0);
         let right = found.iter().zip(&truth.classes).filter(|(found, truth)| found.pdg == class(**truth)).count();
         Ok((terms, right))
     };
     let results: Vec<(Terms, usize)> = parts.par_iter().map(judge).collect::<Result<_>>()?;
-    let (mut terms, mut right) = ([0.0; 8], 0);
+    let (mut terms, mut right) = (Terms::default(), 0);
     for (other, more) in results {
         terms.iter_mut().zip(other).for_each(|(sum, term)| *sum += term);
         right += more;
     }
-    Ok((terms, right as f64 / sums[0].max(1.0)))
+    Ok((terms, right as f64 / step.elements.max(1.0)))
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::data::Layout;
 use crate::error::Result;
-use crate::network::loss::{LossConfig, Truth, loss};
+use crate::network::loss::{LossConfig, Step, Truth, loss};
 use crate::network::train::CpuClock;
 use crate::network::{Architecture, Model, Rows, forward};
 
@@ -176,9 +176,10 @@ fn learn(model: &mut Model, rows: &Rows, pool: &Pool, memory: &mut Memory, gradi
     let outputs = forward(&tape, &model.architecture, &model.shape, rows, false)?;
     let ones = vec![1.0; rows.len()];
     let classes = (0..rows.len() as u32).map(|row| row % model.shape.classes.len() as u32).collect();
-    let truth = Truth { classes, momentum: std::array::from_fn(|_| ones.clone()), pt: ones };
-    let sums = [rows.len() as f64; 2];
-    let (total, _) = loss(&tape, &outputs, rows, &truth, &model.shape.classes, &LossConfig::default(), sums)?;
+    let truth = Truth { classes, momentum: std::array::from_fn(|_| ones.clone()), pt: ones, jets: Vec::new() };
+    let count = rows.len() as f64;
+    let step = Step { elements: count, particles: count, ..Step::default() };
+    let (total, _) = loss(&tape, &outputs, rows, &truth, &model.shape.classes, &LossConfig::default(), step)?;
     drop(outputs);
     tape.backward(&total, gradient)?;
     drop(tape);

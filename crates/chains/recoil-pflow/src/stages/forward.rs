@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::error::{PflowError, Result};
-use crate::network::loss::{LossConfig, loss};
+use crate::network::loss::{LossConfig, Step, loss};
 use crate::network::reference::Stored;
 use crate::network::{Backbone, Outputs, forward};
 
@@ -123,16 +123,16 @@ pub fn results(stored: &Stored, prefix: &str) -> Result<(Vec<Tensor>, Vec<f64>)>
     let Some(truth) = &stored.truth else { return Ok((tensors, Vec::new())) };
     let real = || (0..stored.rows.len()).filter(|row| stored.rows.real.get(*row).copied().unwrap_or(true));
     let particles = real().filter(|row| truth.classes.get(*row).is_some_and(|class| *class != 0)).count();
-    let counts = [real().count() as f64, particles as f64];
+    let step = Step { elements: real().count() as f64, particles: particles as f64, ..Step::default() };
     let config = LossConfig::default();
-    let (total, terms) = loss(&tape, &outputs, &stored.rows, truth, &stored.shape.classes, &config, counts)?;
+    let (total, terms) = loss(&tape, &outputs, &stored.rows, truth, &stored.shape.classes, &config, step)?;
     let mut gradient = vec![0.0; stored.weights.len()];
     tape.backward(&total, &mut gradient)?;
     for (name, term) in TERMS.iter().zip(terms) {
         tensors.push(Tensor { name: format!("{prefix}loss.{name}"), shape: vec![1], values: vec![term as f32] });
     }
     tensors.extend(stored.weights.with_names(&gradient, &format!("{prefix}grad.")));
-    Ok((tensors, terms.to_vec()))
+    Ok((tensors, terms[..TERMS.len()].to_vec()))
 }
 
 /// Decoded particles as the reference has them: the class by its place, and the components of the momentum. What is a

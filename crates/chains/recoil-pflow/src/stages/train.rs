@@ -250,6 +250,10 @@ fn prepare(
     model.weights.freeze(|name| is_fixed(name) || config.frozen.iter().any(|prefix| name.starts_with(prefix.as_str())));
     training.scale(&model.scales);
     validation.scale(&model.scales);
+    if config.training.loss.jets > 0.0 {
+        training.find_jets().internal_error("cannot find jets of the targets")?;
+        validation.find_jets().internal_error("cannot find jets of the targets")?;
+    }
     if config.training.turn {
         training.turn(events, &model);
     }

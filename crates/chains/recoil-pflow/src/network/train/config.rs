@@ -111,9 +111,11 @@ impl TrainConfig {
         wrong("cpu_seconds", self.cpu_seconds >= 0.0, "must not be negative");
         wrong("averaging", (0.0..1.0).contains(&self.averaging), "is a share from 0 to below 1");
         wrong("clip", self.clip >= 0.0, "must not be negative");
-        let weights = [self.loss.binary, self.loss.pid, self.loss.focus, self.loss.huber];
+        let LossConfig { binary, pid, focus, huber, sliced_wasserstein, met, jets, .. } = self.loss;
+        let weights = [binary, pid, focus, huber, sliced_wasserstein, met, jets];
         let all = weights.iter().chain(&self.loss.momentum).chain(self.loss.class_weights.values());
         wrong("loss", all.clone().all(|weight| *weight >= 0.0 && weight.is_finite()), "must not have negative numbers");
+        wrong("loss.projections", self.loss.projections > 0, "must be positive");
         if let Err(error) = self.optimiser.check() {
             found.push(("optimiser", error.to_string()));
         }

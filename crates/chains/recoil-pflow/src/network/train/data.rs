@@ -8,7 +8,7 @@ use crate::data::symmetry::Symmetry;
 use crate::data::{Event, Layout};
 use crate::network::forward::Rows;
 use crate::network::inputs::{InputConfig, Scales};
-use crate::network::loss::Truth;
+use crate::network::loss::{Step, Truth};
 use crate::network::{Model, Shape};
 
 /// The order of the events in a pass through them: a function of the seed and the pass alone.
@@ -102,22 +102,40 @@ impl Samples {
         at(event as usize)..at(event as usize + 1)
     }
 
-    /// Elements and particles of some events.
-    pub fn totals(&self, events: &[u32]) -> [f64; 2] {
-        let elements: usize = events.iter().map(|event| self.range(*event).len()).sum();
-        let particles =
-            |event: &u32| self.truth.classes[self.range(*event)].iter().filter(|class| **class != 0).count();
-        [elements as f64, events.iter().map(particles).sum::<usize>() as f64]
+    /// Looks for the jets of the targets, which losses of jets compare with.
+    ///
+    /// # Errors
+    /// Jets that cannot be clustered.
+    pub fn find_jets(&mut self) -> crate::error::Result<()> {
+        self.truth.find_jets(&self.rows)
+    }
+
+    /// Numbers of a step with these events.
+    pub fn step(&self, events: &[u32], seed: u64) -> Step {
+        let sum = |of: &dyn Fn(std::ops::Range<usize>) -> usize| {
+            events.iter().map(|event| of(self.range(*event))).sum::<usize>() as f64
+        };
+        Step {
+            elements: self.elements(events) as f64,
+            particles: sum(&|rows| self.truth.classes[rows].iter().filter(|class| **class != 0).count()),
+            events: events.len() as f64,
+            jets: sum(&|rows| self.truth.jets_of(rows)),
+            seed,
+        }
+    }
+
+    fn elements(&self, events: &[u32]) -> usize {
+        events.iter().map(|event| self.range(*event).len()).sum()
     }
 
     /// Splits events into parts of at least so many elements each, at most so many parts.
     pub(super) fn parts(&self, events: &[u32], elements: usize, most: usize) -> Vec<Vec<u32>> {
-        let [all, _] = self.totals(events);
-        let count = ((all as usize).div_ceil(elements)).clamp(1, most).min(events.len().max(1));
+        let all = self.elements(events);
+        let count = all.div_ceil(elements).clamp(1, most).min(events.len().max(1));
         let mut parts: Vec<Vec<u32>> = vec![Vec::new(); count];
         let mut seen = 0;
         for event in events {
-            let part = (seen * count / (all as usize).max(1)).min(count - 1);
+            let part = (seen * count / all.max(1)).min(count - 1);
             parts[part].push(*event);
             seen += self.range(*event).len();
         }
@@ -138,6 +156,8 @@ impl Samples {
             append(&turned, turning.layout, &turning.shape, &turning.inputs, &mut rows, &mut truth);
         }
         turning.scales.apply(&mut rows);
+        // jets turn with their event
+        truth.jets.extend(events.iter().filter_map(|event| self.truth.jets.get(self.range(*event))).flatten());
         (rows, truth)
     }
 
@@ -153,6 +173,7 @@ impl Samples {
             rows.offsets.push(rows.types.len() as u32);
             truth.classes.extend_from_slice(&self.truth.classes[own.clone()]);
             truth.pt.extend_from_slice(&self.truth.pt[own.clone()]);
+            truth.jets.extend(self.truth.jets.get(own.clone()).unwrap_or_default());
             for (to, from) in truth.momentum.iter_mut().zip(&self.truth.momentum) {
                 to.extend_from_slice(&from[own.clone()]);
             }

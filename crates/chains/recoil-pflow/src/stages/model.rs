@@ -10,10 +10,12 @@ use crate::network::Model;
 /// The file of a model among the outputs of a training.
 pub const MODEL_FILE: &str = "model.safetensors";
 
-/// The file of a model that was given as a file or as the folder of a training.
+/// The file of a model that was given as a file or as the folder of a training. A name without an extension that is no file
+/// (yet) is a folder, so that a production reads the same before the training and behind it.
 pub(super) fn path(given: &str) -> PathBuf {
     let given = Path::new(given);
-    if given.is_dir() { given.join(MODEL_FILE) } else { given.to_owned() }
+    let is_folder = given.is_dir() || (given.extension().is_none() && !given.is_file());
+    if is_folder { given.join(MODEL_FILE) } else { given.to_owned() }
 }
 
 /// The model that a key names, as an input of the run.

@@ -343,6 +343,110 @@ fn a_real_file_from_end_to_end() {
     assert!(report["values"]["jets"].as_u64().unwrap() > 100, "{report}");
 }
 
+/// The commands of the guide on real files, with a network.
+#[test]
+fn a_network_learns_a_real_file() {
+    let Ok(real) = std::env::var("RECOIL_REALDATA") else {
+        println!("SKIPPED: set RECOIL_REALDATA to the folder with the real files");
+        return;
+    };
+    let folder = Folder::new();
+    let real = |name: &str| format!("{real}/mlpf/{name}");
+    let get = |file: &str, name: &str| {
+        let (imported, events) =
+            (folder.file(&format!("{name}_imported.parquet")), folder.file(&format!("{name}.parquet")));
+        works(&["pflow", "import", "--input", &real(file), "-o", &imported]);
+        works(&["pflow", "assign-truth", "--input", &imported, "-o", &events]);
+        (imported, events)
+    };
+    let (imported, events) = get("test_FCC_Winter2023.root", "fcc");
+    // the same events of both tables: the number of an event decides
+    let split = |input: &str, out: &str| {
+        let out = folder.file(out);
+        let report =
+            works(&["pflow", "split", "--input", input, "--seed", "7", "--shares", "0.6,0.15,0.25", "-o", &out]);
+        assert_eq!(report["values"]["test"], 24);
+        move |sample: &str| format!("{out}/{sample}.parquet")
+    };
+    let (dataset, experiment) = (split(&events, "dataset"), split(&imported, "experiment"));
+    let model = folder.file("model");
+    let keys = [
+        "architecture={layers: 2, heads: 4, head_width: 8, dropout: 0.1, eta: element, sin_phi: element, cos_phi: element}",
+        "inputs.links={enabled: true, geometry: {field_tesla: 2}}",
+        "training={steps: 150, batch: 8, rate: 0.002, averaging: 0.05, clip: 1, loss: {pid: 10, focus: 0, huber: 0.5}}",
+    ];
+    let validation = format!("validation={}", dataset("valid"));
+    let train = ["pflow", "train", "--input", &dataset("train"), "--input", &validation, "-o", &model];
+    let report = works(&[&train[..], &keys].concat());
+    assert!(report["values"]["best_loss"].as_f64().unwrap() < 2.0, "{report}");
+    let reconstruct = |events: &str, name: &str| {
+        let (rules, network) =
+            (folder.file(&format!("{name}_rules.parquet")), folder.file(&format!("{name}_network.parquet")));
+        let low = ["rules.photon.threshold=0.05", "rules.neutral_hadron.threshold=0.05"];
+        let words = [&["--field", "2", "--subtraction", "done"][..], &low].concat();
+        works(&[&["pflow", "baseline", "--input", events, "-o", &rules], &words[..]].concat());
+        works(&["pflow", "predict", "--model", &model, "--input", events, "-o", &network]);
+        (rules, network)
+    };
+    let evaluate = |events: &str, candidates: &[&str], out: &str| -> Json {
+        let out = folder.file(out);
+        let mut words = vec!["pflow", "evaluate", "--input", events, "-o", &out];
+        candidates.iter().for_each(|file| words.extend(["--candidates", *file]));
+        works(&words);
+        let page = std::fs::read_to_string(format!("{out}/report.html")).unwrap();
+        assert!(page.contains("network") && page.matches("<svg").count() > 10);
+        serde_json::from_str(&std::fs::read_to_string(format!("{out}/metrics.json")).unwrap()).unwrap()
+    };
+    let number = |metrics: &Json, name: &str, path: &str| {
+        let value = metrics["algorithms"][name].pointer(path).and_then(Json::as_f64);
+        value.unwrap_or_else(|| panic!("{name} has no {path}"))
+    };
+
+    // events of the same file that it has not seen, beside the rules and the candidates of the experiment
+    let (rules, network) = reconstruct(&dataset("test"), "fcc");
+    let metrics = evaluate(&dataset("test"), &[&rules, &network, &experiment("test")], "quality");
+    let accuracy = |name: &str| number(&metrics, name, "/accuracy");
+    assert!(accuracy("fcc_network") > 0.965, "{}", accuracy("fcc_network"));
+    assert!(accuracy("fcc_network") >= accuracy("fcc_rules"), "{} {}", accuracy("fcc_network"), accuracy("fcc_rules"));
+    assert!(accuracy("fcc_network") >= accuracy("test"), "{} {}", accuracy("fcc_network"), accuracy("test"));
+    for (path, bound) in [("/jets/median", 0.02), ("/met/median", 0.1)] {
+        let median = number(&metrics, "fcc_network", path);
+        assert!((median - 1.0).abs() < bound, "{path}: {median}");
+    }
+    assert!(number(&metrics, "fcc_network", "/jets/iqr_over_median") < 0.02);
+    assert!(number(&metrics, "fcc_network", "/jets/matched") > 0.9);
+    let jets = folder.file("jets.parquet");
+    let genkt = ["--algorithm", "ee_genkt", "--power=-1", "--min-pt", "5"];
+    let report =
+        works(&[&["pflow", "jets", "--input", &network, "--prefix", "cand_", "-o", &jets], &genkt[..]].concat());
+    assert!(report["values"]["jets"].as_u64().unwrap() > 70, "{report}");
+    let table = folder.file("jets.csv");
+    works(&["table", "convert", &jets, &table]);
+    let text = std::fs::read_to_string(table).unwrap().to_lowercase();
+    assert!(!text.contains("nan") && !text.contains("inf"), "{text}");
+
+    // a file of newer podio of the same detector, other collisions
+    let (_, ww) = get("p8_ee_WW_ecm240_edm4hep.root", "ww");
+    let (rules, network) = reconstruct(&ww, "ww");
+    let metrics = evaluate(&ww, &[&rules, &network], "ww");
+    let accuracy = |name: &str| number(&metrics, name, "/accuracy");
+    assert!(accuracy("ww_network") > 0.95 && accuracy("ww_network") >= accuracy("ww_rules"), "{metrics}");
+
+    // candidates of the experiment without simulated particles: jets can be found, nothing can be learned
+    let cms = folder.file("cms.parquet");
+    works(&["pflow", "import", "--input", &real("pfnano.root"), "-o", &cms]);
+    let report =
+        works(&["pflow", "jets", "--input", &cms, "--prefix", "cand_", "-o", &folder.file("cms_jets.parquet")]);
+    assert!(report["values"]["jets"].as_u64().unwrap() > 50, "{report}");
+    let out = folder.file("none.parquet");
+    let told = fails(&["pflow", "assign-truth", "--input", &cms, "-o", &out], 3);
+    assert!(told.contains("cms.parquet: has no simulated particles"), "{told}");
+    let told = fails(&["pflow", "train", "--input", &cms, "-o", &folder.file("none")], 3);
+    assert!(told.contains("cms.parquet: has no targets to learn from"), "{told}");
+    let told = fails(&["pflow", "predict", "--model", &model, "--input", &cms, "-o", &out], 3);
+    assert!(told.contains("elements of CMS") && told.contains("tracks and clusters"), "{told}");
+}
+
 #[test]
 fn a_network_is_trained_applied_and_compared() {
     let folder = Folder::new();

@@ -83,7 +83,8 @@ impl Stage for AssignTruth {
         let wanted = Parts { candidates: true, puppi: true, generated: true, simulation: true, targets: false };
         let mut reader = EventReader::open(&input, wanted).input_error("cannot read the events")?;
         if !reader.parts().simulation {
-            let message = "has no simulated particles (columns sim_* and link_*): `recoil pflow import` writes them";
+            let message = "has no simulated particles (columns sim_* and link_*): `recoil pflow import` writes those of files \
+                           that have links to particles, which NanoAOD has not";
             return Err(StageError::input(format!("{}: {message}", reader.file())));
         }
         let layout = reader.layout();

@@ -86,6 +86,12 @@ fn a_resumed_training_is_the_same_training() {
     assert_eq!(whole.0, resumed.0);
     assert_eq!(whole.1.to_bits(), resumed.1.to_bits());
 
+    // a pause stops in the middle of the same schedule
+    let paused = train(2, &TrainConfig { pause: 3, ..config() }, 6, None);
+    assert_eq!(half.0, paused.0);
+    std::fs::write(&path, &paused.2).unwrap();
+    assert_eq!(whole.0, train(1, &TrainConfig { pause: 6, ..config() }, 6, Some(&path)).0);
+
     let network = network();
     let other = TrainConfig { batch_size: 50, ..config() };
     let mut trainer =

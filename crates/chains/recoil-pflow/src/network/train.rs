@@ -150,7 +150,8 @@ impl<'a> Trainer<'a> {
 
     /// Whether there is nothing left to do.
     pub fn finished(&self) -> bool {
-        self.progress() >= 1.0 || self.config.stops(&self.history)
+        let pauses = self.config.pause > 0 && self.step >= self.config.pause;
+        pauses || self.progress() >= 1.0 || self.config.stops(&self.history)
     }
 
     /// Makes steps until the end, or until `observer` says to stop; it is told every validation.

@@ -64,6 +64,7 @@ impl State {
             .map_err(|error| NnError::format(path, format!("the record of the training is damaged: {error}")))?;
         let same = TrainConfig {
             epochs: self.config.epochs,
+            pause: self.config.pause,
             early_stopping: self.config.early_stopping,
             ..record.config.clone()
         };

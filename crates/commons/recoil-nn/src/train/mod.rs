@@ -31,6 +31,9 @@ pub struct TrainConfig {
     /// Passes through the training samples.
     #[schemars(range(min = 1))]
     pub epochs: usize,
+    /// Epoch behind which the training pauses before its end, to go on later from its checkpoint; 0 for none. The schedule is
+    /// that of all epochs.
+    pub pause: usize,
     /// Samples of a step.
     #[schemars(range(min = 1))]
     pub batch_size: usize,
@@ -52,6 +55,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             epochs: 100,
+            pause: 0,
             batch_size: 500,
             optimiser: Optimiser::default(),
             l2: 0.0,

@@ -32,7 +32,8 @@ impl State {
 
     /// Whether there is nothing left to do.
     pub(crate) fn finished(&self) -> bool {
-        self.history.len() >= self.config.epochs || self.config.early_stopping.stops(&self.history)
+        let pauses = self.config.pause > 0 && self.history.len() >= self.config.pause;
+        pauses || self.history.len() >= self.config.epochs || self.config.early_stopping.stops(&self.history)
     }
 
     /// Ends an epoch with these mean losses; gives its record, the last of the history.

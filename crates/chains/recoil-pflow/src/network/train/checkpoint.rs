@@ -70,8 +70,8 @@ impl Trainer<'_> {
         let text = contents.metadata.get(KEY).ok_or_else(|| fault("is no checkpoint of a training"))?;
         let record: Record = serde_json::from_str(text)
             .map_err(|error| fault(&format!("the record of the training is damaged: {error}")))?;
-        let TrainConfig { steps, cpu_seconds, validations, patience, .. } = *self.config;
-        let same = TrainConfig { steps, cpu_seconds, validations, patience, ..record.config.clone() };
+        let TrainConfig { steps, cpu_seconds, pause, validations, patience, .. } = *self.config;
+        let same = TrainConfig { steps, cpu_seconds, pause, validations, patience, ..record.config.clone() };
         if same != *self.config || record.seed != self.seed {
             return Err(fault("was written with other settings or another seed"));
         }

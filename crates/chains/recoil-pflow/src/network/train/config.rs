@@ -16,6 +16,9 @@ pub struct TrainConfig {
     /// Processor seconds of the whole training, reading and validation included; 0 for no limit. Then the schedule follows
     /// the time, and two trainings on machines of different speed differ.
     pub cpu_seconds: f64,
+    /// Step at which the training pauses before its end, to go on later from its checkpoint; 0 for none. The schedule is that
+    /// of all steps.
+    pub pause: u64,
     /// Events of a step.
     pub batch: usize,
     /// Learning rate.
@@ -47,6 +50,7 @@ impl Default for TrainConfig {
         Self {
             steps: 5000,
             cpu_seconds: 0.0,
+            pause: 0,
             batch: 16,
             rate: 1e-3,
             schedule: Schedule::Cosine { warm_up: 0.02, last: 0.1 },

@@ -1,6 +1,6 @@
 """A shipped production on a real cluster, against the same on the local executor.
 
-usage: workflow.py RECOIL EXECUTOR [--workflow tau|pflow-dataset] [--full]
+usage: workflow.py RECOIL EXECUTOR [--workflow tau|pflow-dataset|pflow-search] [--full]
 
 Both run in a directory of the same name, one after the other; all outputs must be the same to the byte. The samples are
 small unless --full is given. Exit code 1 when something differs.
@@ -20,11 +20,19 @@ SHIPPED = pathlib.Path(__file__).parents[2] / "workflows"
 SMALL = {
     "tau": {"candidates: 10000": "candidates: 300", "candidates: 2000": "candidates: 150", "n_tau: 64": "n_tau: 30"},
     "pflow-dataset": {"events: 500": "events: 40"},
+    "pflow-search": {
+        "events: 3000": "events: 200",
+        "events: 300,": "events: 60,",
+        "events: 500": "events: 60",
+        "samples: 12": "samples: 6",
+        "steps: 900": "steps: 90",
+        "first: 100": "first: 10",
+    },
 }
 
 
 def run(recoil, place, text, executor):
-    """The outputs by name: everything but records of when and where a task ran."""
+    """The outputs by name: everything but records of when and where a task ran, which checkpoints hold, too."""
     place.mkdir()
     (place / "workflow.yaml").write_text(text)
     begin = time.monotonic()
@@ -34,7 +42,8 @@ def run(recoil, place, text, executor):
         sys.exit(f"{executor}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
     print(f"{executor}: {done.stdout.strip()} in {time.monotonic() - begin:.1f} s", flush=True)
     files = (path for path in place.rglob("*") if path.is_file() and ".recoil" not in path.parts)
-    return {str(path.relative_to(place)): path.read_bytes() for path in files if not path.name.endswith(".prov.json")}
+    counted = (path for path in files if not path.name.endswith(".prov.json") and not path.name.startswith("checkpoint"))
+    return {str(path.relative_to(place)): path.read_bytes() for path in counted}
 
 
 def main():

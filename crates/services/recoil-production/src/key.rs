@@ -70,7 +70,7 @@ fn commands_hash(task: &Task) -> String {
 
 /// What tells the content of a file or directory apart: size and time of change, or the hash. In directories, hidden
 /// names and those of `apart` do not count.
-fn identity(path: &Path, content: bool, apart: &HashSet<&Path>) -> Result<String> {
+pub(crate) fn identity(path: &Path, content: bool, apart: &HashSet<&Path>) -> Result<String> {
     let meta = fs::metadata(path).map_err(ProductionError::file("read the input", path))?;
     if !meta.is_dir() {
         return match content {

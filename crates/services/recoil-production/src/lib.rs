@@ -22,6 +22,7 @@ pub mod plan;
 mod program;
 pub mod read;
 pub mod report;
+pub mod search;
 pub mod state;
 pub mod status;
 pub mod task;

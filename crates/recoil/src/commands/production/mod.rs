@@ -6,6 +6,7 @@ mod export;
 mod inspect;
 mod lst;
 mod running;
+mod search;
 mod task;
 
 pub(crate) use running::{demo, demo_command};
@@ -41,6 +42,9 @@ pub(crate) fn command() -> Command {
             lst::register_command(),
             lst::split_command(),
             lst::tune_command(),
+            search::trial_command(),
+            search::rank_command(),
+            search::conclude_command(),
             task::command(),
         ])
 }
@@ -65,6 +69,9 @@ pub(crate) fn run(matches: &ArgMatches, context: &Context<'_>) -> Result<u8, Sta
         Some(("register", own)) => lst::register(own, context),
         Some(("train_test_split", own)) => lst::train_test_split(own),
         Some(("tune_nsb", own)) => lst::tune_nsb(own),
+        Some(("trial", own)) => search::trial(own),
+        Some(("rank", own)) => search::rank(own),
+        Some(("conclude", own)) => search::finish(own),
         Some(("run-task", own)) => task::run(own),
         _ => Ok(0),
     }

@@ -34,7 +34,8 @@ impl Accepted {
             let known = || (0..step.tasks.len()).map(|task| memory.task(&step.id, task));
             let ended = known().flatten().filter(|own| match own.status {
                 TaskStatus::Done => true,
-                TaskStatus::Failed => !tries_left(step, own, None),
+                // what somebody cancelled is not over: the next run does it
+                TaskStatus::Failed => !is_cancelled(own) && !tries_left(step, own, None),
                 TaskStatus::Waiting | TaskStatus::Submitted => false,
             });
             let done = known().flatten().filter(|own| own.status == TaskStatus::Done).count();
@@ -50,6 +51,11 @@ impl Accepted {
         }
         accepted
     }
+}
+
+/// Whether the last try was cancelled.
+pub(super) fn is_cancelled(own: &TaskMemory) -> bool {
+    own.last.as_ref().is_some_and(|last| last.outcome == Outcome::Cancelled)
 }
 
 /// Whether so many successes are enough for a step.

@@ -1,6 +1,6 @@
 //! Taking up what an earlier manager left.
 
-use super::fresh::{Accepted, tries_left};
+use super::fresh::{Accepted, is_cancelled, tries_left};
 use super::{Engine, Flight, Status};
 use crate::error::{ProductionError, Result};
 use crate::executors::{Executor, JobId, Watched};
@@ -129,10 +129,9 @@ impl Engine<'_> {
             for (number, task) in self.plan.graph.tasks(index).enumerate() {
                 let Some(own) = self.memory.task(&step.id, number) else { continue };
                 let open = !matches!(self.status.get(task), Some(Status::Done | Status::Failed));
-                let cancelled = own.last.as_ref().is_some_and(|last| last.outcome == Outcome::Cancelled);
                 if own.status == TaskStatus::Failed
                     && open
-                    && !cancelled
+                    && !is_cancelled(own)
                     && !tries_left(step, own, self.options.memory_cap)
                 {
                     let told = own.last.as_ref().map(|last| last.message.clone()).unwrap_or_default();

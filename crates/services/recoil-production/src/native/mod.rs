@@ -16,6 +16,8 @@
 //!     output: out/merged.parquet
 //! ```
 //!
+//! A step of a stage may have `search`: it then stands for the steps of a [search](crate::search) of its configuration.
+//!
 //! A step has `stage` (a stage of recoil, with `config` and `seed`), `command` (words; no shell reads them) or
 //! `commands` (several, run in order). `for` makes an array: one task for each value (or each combination of values) of
 //! lists, ranges `1..20` and globs. `batch: N` gives N values of the last variable to each task. Inputs are files,
@@ -27,6 +29,7 @@ mod arrays;
 mod fields;
 mod files;
 mod glob;
+mod search;
 mod step;
 mod words;
 
@@ -89,7 +92,7 @@ pub fn read(file: &Path, root: &Node, registry: &Registry) -> (Option<Production
     // outputs first: inputs may name steps that come later in the file
     let drafts: Vec<step::Draft> = written.iter().map(|(id, node)| step::Draft::read(&context, id, node)).collect();
     let outputs = files::Outputs::of(&drafts);
-    let steps = drafts.iter().map(|draft| draft.finish(&context, &outputs, &mut found)).collect();
+    let steps = drafts.iter().flat_map(|draft| draft.steps(&context, &outputs, &mut found)).collect();
     let production = Production { name, source: file.into(), steps };
     let graph = Graph::new(&production);
     found.extend(check::structure(&production, &graph));

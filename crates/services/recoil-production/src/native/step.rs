@@ -2,6 +2,7 @@
 
 use super::fields::Fields;
 use super::files::Outputs;
+use super::search::Search;
 use super::words::{Meaning, placeholders};
 use super::{Variables, absolute, arrays};
 use crate::finding::{Finding, Location};
@@ -49,6 +50,7 @@ const STEP: &[&str] = &[
     "for",
     "batch",
     "overrides",
+    "search",
     "after",
 ];
 
@@ -107,12 +109,13 @@ impl Common {
 /// A step whose outputs are known.
 pub(super) struct Draft<'a> {
     pub id: String,
-    node: &'a Node,
+    pub node: &'a Node,
     location: Location,
     common: Common,
-    seed: Option<u64>,
+    pub seed: Option<u64>,
     after: Vec<String>,
     pub tasks: Vec<DraftTask>,
+    search: Option<Search<'a>>,
     found: Vec<Finding>,
 }
 
@@ -135,6 +138,7 @@ impl<'a> Draft<'a> {
         let after = fields.words("after").unwrap_or_default();
         let variables = arrays::tasks(&mut fields, context.base);
         let overrides = overrides(&mut fields);
+        let search = Search::read(context.file, node, &mut fields);
         let mut declared = named(&mut fields, "output", "outputs");
         if declared.is_empty() && variables.len() == 1 && overrides.len() == 1 {
             declared.extend(default_output(context.registry, id, &mut fields).map(|word| (String::new(), word)));
@@ -165,11 +169,24 @@ impl<'a> Draft<'a> {
             tasks.push(DraftTask { variables, place, overrides: words.clone(), outputs });
         }
         let location = node.get("id").unwrap_or(node).location(context.file);
-        Self { id: id.into(), node, location, common, seed, after, tasks, found: fields.found }
+        Self { id: id.into(), node, location, common, seed, after, tasks, search, found: fields.found }
+    }
+
+    /// The steps that this one of the file stands for.
+    pub fn steps(&self, context: &Surroundings<'_>, outputs: &Outputs<'_>, found: &mut Vec<Finding>) -> Vec<Step> {
+        let before = found.len();
+        let step = self.finish(context, outputs, found);
+        match &self.search {
+            Some(search) if found.len() == before => {
+                let acceptance = self.common.acceptance.or(context.defaults.acceptance);
+                search.steps(context, self, step, acceptance, found)
+            }
+            _ => vec![step],
+        }
     }
 
     /// The step, with its inputs looked up and its commands made.
-    pub fn finish(&self, context: &Surroundings<'_>, outputs: &Outputs<'_>, found: &mut Vec<Finding>) -> Step {
+    fn finish(&self, context: &Surroundings<'_>, outputs: &Outputs<'_>, found: &mut Vec<Finding>) -> Step {
         let mut fields = Fields::new(context.file, self.node, format!("step {}", self.id));
         let defaults = context.defaults;
         let inherited = &defaults.resources;
@@ -295,7 +312,7 @@ impl<'a> Draft<'a> {
                 fields.wrong(node, "conflict", format!("step {} has both '{first}' and '{second}'", self.id));
             }
         }
-        for key in ["config", "overrides"] {
+        for key in ["config", "overrides", "search"] {
             if let Some(node) = fields.node(key).filter(|_| kinds.first() != Some(&"stage")) {
                 fields.wrong(node, "unused-option", format!("'{key}' is read only with 'stage'"));
             }

@@ -2,6 +2,7 @@
 
 use super::{
     basket::View,
+    reference::{reference, references},
     wire::{Class, Member, StrLength, Wire},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 /// Version bit of a collection written member by member.
 const MEMBER_WISE: i16 = 0x4000;
 /// Status bit of an object that other objects refer to.
-const IS_REFERENCED: u32 = 0x10;
+pub(super) const IS_REFERENCED: u32 = 0x10;
 
 /// A number as it lies in a file.
 pub(crate) trait Stored: Copy + Default + Send + Sync {
@@ -356,6 +357,11 @@ fn value(wire: &Wire, cursor: &mut Cursor<'_>, out: &mut Column) -> Read<()> {
                 cursor.skip(2)?;
             }
             values.push(bits);
+        }
+        (Wire::Reference, Column::Prim(Values::U32(values))) => values.push(reference(cursor)?),
+        (Wire::References, Column::List { offsets, inner }) => {
+            let Some(Values::U32(numbers)) = innermost(inner) else { return Err(mismatch(at)) };
+            push_end(offsets, references(cursor, numbers)?);
         }
         (Wire::Fixed(size, inner), Column::Fixed { inner: out, .. }) => many(inner, *size, cursor, out)?,
         (Wire::Rest { header, skip, item }, Column::List { offsets, inner }) => {

@@ -232,7 +232,8 @@ fn described(node: &BranchNode<'_>, leaves: &[&Arc<Object>]) -> Result<Wire, Str
         Description::Element(element) => {
             let inline = matches!(element.ty, code::OBJECT_P | code::ANY_P) || is_container_pointer(&element.type_name);
             let name = if inline { element.type_name.trim_end_matches('*') } else { &element.type_name };
-            (wire_of(name, node.infos, headers)?, element.ty == code::OBJECT)
+            let is_object = element.ty == code::OBJECT || element.ty == code::OBJECT + code::FIXED;
+            (wire_of(name, node.infos, headers)?, is_object)
         }
     };
     let dims = leaves.first().map_or_else(Vec::new, |leaf| dimensions(leaf, node.counter));

@@ -5,6 +5,7 @@ mod branch;
 mod decode;
 mod leaf;
 mod read;
+mod reference;
 mod typename;
 mod wire;
 

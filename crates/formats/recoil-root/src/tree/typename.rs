@@ -145,6 +145,8 @@ impl Names<'_> {
         match name {
             "string" | "std::string" => return Ok(Wire::Str { header, length: StrLength::OneOrFive }),
             "TString" => return Ok(Wire::Str { header: false, length: StrLength::OneOrFive }),
+            "TRef" => return Ok(Wire::Reference),
+            "TRefArray" => return Ok(Wire::References),
             "Double32_t" | "Float16_t" => return Ok(Wire::Packed(Packed::of("", name == "Double32_t"))),
             _ => {}
         }
@@ -247,6 +249,9 @@ impl Names<'_> {
             code::STL | code::STL_STRING => {
                 let headers = Headers { outer: true, inner: false, string: true };
                 self.top(&element.type_name, headers, depth + 1)?
+            }
+            code::OBJECT if matches!(&*element.type_name, "TRef" | "TRefArray") => {
+                self.node(&element.type_name, false, false, depth + 1)?
             }
             code::OBJECT | code::ANY | code::OBJECT_P | code::ANY_P => {
                 let class = element.type_name.trim_end_matches('*');

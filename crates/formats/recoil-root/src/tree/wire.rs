@@ -16,6 +16,10 @@ pub(crate) enum Wire {
     Packed(Packed),
     /// Status bits of an object; two bytes follow where they say that other objects refer to it.
     StatusBits,
+    /// A `TRef`: the number of the object that it leads to.
+    Reference,
+    /// A `TRefArray`: such numbers.
+    References,
     /// Items one after another, always as many.
     Fixed(usize, Box<Wire>),
     /// Items up to the end of the entry, or of the byte count where `header`, after `skip` bytes.
@@ -76,7 +80,8 @@ impl Wire {
         match self {
             Self::Prim(prim) => Type::Prim(*prim),
             Self::Packed(packed) => Type::Prim(packed.prim()),
-            Self::StatusBits => Type::Prim(Prim::U32),
+            Self::StatusBits | Self::Reference => Type::Prim(Prim::U32),
+            Self::References => Type::list(Type::Prim(Prim::U32)),
             Self::Fixed(size, inner) => Type::fixed(*size, inner.ty()),
             Self::Rest { item, .. } | Self::Sequence { item, .. } => Type::list(item.ty()),
             Self::Map { key, value, .. } => {

@@ -271,7 +271,7 @@ fn puppi_weights_are_close_to_those_of_the_experiment() {
     let address = format!("{path}:Events");
     let events = all(Nanoaod::open(&address, &Branches::of(&address).unwrap()).unwrap());
     let (mut same, mut charged) = (0usize, 0usize);
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut forward) = (Vec::new(), Vec::new(), (Vec::new(), Vec::new()));
     let mut sums = [0.0f64; 2];
     for event in &events {
         let weights = of_candidates(event, Layout::Cms, &Geometry::default(), &PuppiRules::default());
@@ -284,6 +284,9 @@ fn puppi_weights_are_close_to_those_of_the_experiment() {
             } else if candidate.eta.abs() < 2.5 {
                 ours.push(f64::from(*weight));
                 theirs.push(f64::from(*expected));
+            } else {
+                forward.0.push(f64::from(*weight));
+                forward.1.push(f64::from(*expected));
             }
         }
     }
@@ -293,12 +296,14 @@ fn puppi_weights_are_close_to_those_of_the_experiment() {
         let (mx, my) = (mean(x), mean(y));
         x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum::<f64>() / x.len() as f64
     };
-    let correlation = covariance(&ours, &theirs) / (covariance(&ours, &ours) * covariance(&theirs, &theirs)).sqrt();
+    let correlation = |x: &[f64], y: &[f64]| covariance(x, y) / (covariance(x, x) * covariance(y, y)).sqrt();
+    let (correlation, beyond) = (correlation(&ours, &theirs), correlation(&forward.0, &forward.1));
     let share = same as f64 / charged as f64;
     println!(
-        "charged: {share:.4} of {charged} agree; central neutral: means {a:.3} {b:.3}, correlation {correlation:.3}"
+        "charged: {share:.4} of {charged} agree; central neutral: means {a:.3} {b:.3}, correlation {correlation:.3}, forward {beyond:.3}"
     );
     println!("sum of weighted pt: {:.1} for {:.1} GeV", sums[0], sums[1]);
-    assert!(share > 0.9, "{share}");
-    assert!(correlation > 0.5, "{correlation}");
+    assert!(share > 0.95, "{share}");
+    assert!(correlation > 0.95 && beyond > 0.9, "{correlation} {beyond}");
+    assert!((sums[0] / sums[1] - 1.0).abs() < 0.02, "{sums:?}");
 }

@@ -40,7 +40,7 @@ impl Preset {
             Self::E8000 => (6.0, 205.0, 200.0),
             Self::Pu40 => (1.0, 60.0, 40.0),
         };
-        let soft_per_pileup = if self == Self::E8000 { 66.0 } else { 24.0 };
+        let soft_per_pileup = if self == Self::E8000 { 68.5 } else { 24.0 };
         Collisions { jets, soft, pileup, soft_per_pileup }
     }
 }

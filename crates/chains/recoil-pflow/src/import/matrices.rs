@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::{Array as _, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use recoil_table::{Batch, BatchReader, Nested};
 
@@ -188,15 +188,24 @@ impl Matrices {
     }
 }
 
+/// What the lists of a column hold, whichever kind of list it is.
+fn items(kind: &DataType) -> Option<&DataType> {
+    match kind {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => Some(item.data_type()),
+        _ => None,
+    }
+}
+
+/// The list in a row of such a column.
+fn item(column: &dyn Array, row: usize) -> Option<ArrayRef> {
+    let small = column.as_list_opt::<i32>().map(|list| list.value(row));
+    let large = || column.as_list_opt::<i64>().map(|list| list.value(row));
+    small.or_else(large).or_else(|| column.as_fixed_size_list_opt().map(|list| list.value(row)))
+}
+
 /// A batch with one row per event: the lists of a single row become rows.
 fn unrolled(batch: Batch) -> Result<Vec<Batch>> {
-    let is_rolled = |field: &Field| match field.data_type() {
-        DataType::List(events) => match events.data_type() {
-            DataType::List(elements) => elements.data_type().is_list(),
-            _ => false,
-        },
-        _ => false,
-    };
+    let is_rolled = |field: &Field| items(field.data_type()).and_then(items).and_then(items).is_some();
     let schema = batch.schema();
     if !schema.fields().iter().any(|field| is_rolled(field)) {
         return Ok(vec![batch]);
@@ -205,9 +214,9 @@ fn unrolled(batch: Batch) -> Result<Vec<Batch>> {
     for row in 0..batch.rows() {
         let (mut fields, mut arrays) = (Vec::new(), Vec::new());
         for (field, column) in schema.fields().iter().zip(batch.records().columns()) {
-            let list = column.as_list_opt::<i32>().filter(|_| is_rolled(field));
-            let list = list.ok_or_else(|| PflowError::column(batch.file(), field.name(), "has no list of events"))?;
-            let events = list.value(row);
+            let events = item(column, row).filter(|_| is_rolled(field));
+            let events =
+                events.ok_or_else(|| PflowError::column(batch.file(), field.name(), "has no list of events"))?;
             fields.push(Field::new(field.name(), events.data_type().clone(), events.is_nullable()));
             arrays.push(events);
         }

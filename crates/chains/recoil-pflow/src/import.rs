@@ -3,13 +3,16 @@
 //! * EDM4hep in ROOT, both namings of podio's relations (`X#n` and `_X_member`), of fast and of full simulations;
 //! * the flat CMS ntuple with elements, simulated particles and their links;
 //! * NanoAOD with particle-flow candidates;
+//! * Delphes with tracks, towers and particles;
 //! * Parquet with a matrix of features per event.
 
 pub mod branches;
 pub mod cms;
+pub mod delphes;
 pub mod edm4hep;
 pub mod matrices;
 pub mod nanoaod;
+mod row;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -224,12 +224,17 @@ impl FlowRules {
     }
 }
 
-fn charged(track: &Track, class: i32) -> Particle {
-    let mass = match class {
+/// Mass of a charged particle of this class \[GeV\].
+pub(crate) fn charged_mass(class: i32) -> f64 {
+    match class {
         11 => 0.000_511,
         13 => 0.105_658,
         _ => 0.139_57,
-    };
+    }
+}
+
+fn charged(track: &Track, class: i32) -> Particle {
+    let mass = charged_mass(class);
     let (sin_phi, cos_phi) = track.sin_cos_phi;
     Particle {
         pdg: class,

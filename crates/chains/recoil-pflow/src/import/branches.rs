@@ -18,7 +18,8 @@ impl Branches {
     /// # Errors
     /// A file or tree that cannot be read.
     pub fn of(address: &str) -> Result<Self> {
-        let reader = recoil_table::open(address, &ReadOptions::default())?;
+        // names only: no row is read
+        let reader = recoil_table::open(address, &ReadOptions::default().rows(0..0))?;
         let schema = reader.schema();
         let own = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
         let names = schema.fields().iter().map(|field| own(field.name())).collect();

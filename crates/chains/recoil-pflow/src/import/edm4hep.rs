@@ -8,7 +8,6 @@ mod candidates;
 mod clusters;
 mod hits;
 mod relation;
-mod row;
 mod tracks;
 mod truth;
 
@@ -22,10 +21,10 @@ use self::candidates::{Candidates, attach};
 use self::clusters::Clusters;
 use self::hits::Hits;
 use self::relation::LinkCollection;
-use self::row::Row;
 use self::tracks::Tracks;
 use self::truth::Particles;
 use super::branches::Branches;
+use super::row::{self, Row};
 use super::{Elements, Source};
 use crate::data::columns::Parts;
 use crate::data::{Event, Layout};
@@ -34,7 +33,8 @@ use crate::error::{PflowError, Result};
 /// Name of the tree.
 pub const TREE: &str = "events";
 
-/// Names of collections; empty ones are looked for among the usual names.
+/// Names of collections of EDM4hep; empty ones are looked for among the usual names. Of Delphes those of tracks, clusters
+/// (towers) and particles are known too.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Collections {

@@ -9,6 +9,7 @@ use crate::data::EventWriter;
 use crate::error::{PflowError, Result};
 use crate::import::branches::Branches;
 use crate::import::cms::{self, CmsNtuple};
+use crate::import::delphes::{self, Delphes};
 use crate::import::edm4hep::{self, Collections, Edm4hep};
 use crate::import::matrices::Matrices;
 use crate::import::nanoaod::{self, Nanoaod};
@@ -27,6 +28,8 @@ pub enum Kind {
     Cms,
     /// NanoAOD with particle-flow candidates.
     Nanoaod,
+    /// Delphes.
+    Delphes,
     /// A table with one row per element, or with a matrix of features per event.
     Table,
 }
@@ -35,11 +38,11 @@ pub enum Kind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ImportConfig {
-    /// `auto`, `edm4hep`, `cms`, `nanoaod` or `table`.
+    /// `auto`, `edm4hep`, `cms`, `nanoaod`, `delphes` or `table`.
     pub kind: Kind,
     /// What becomes an element: `objects` (tracks and clusters) or `hits`.
     pub elements: Elements,
-    /// Names of EDM4hep collections.
+    /// Names of collections of EDM4hep and Delphes.
     pub collections: Collections,
     /// Most events that are read; 0 for all.
     pub max_events: u64,
@@ -51,7 +54,7 @@ impl Config for ImportConfig {}
 pub struct Import;
 
 const FILE: InputRole =
-    InputRole::required("events", "EDM4hep, CMS ntuple, NanoAOD, or a flat table", &["root", "parquet"]);
+    InputRole::required("events", "EDM4hep, CMS ntuple, NanoAOD, Delphes, or a flat table", &["root", "parquet"]);
 
 impl Stage for Import {
     type Config = ImportConfig;
@@ -59,11 +62,11 @@ impl Stage for Import {
     fn description(&self) -> Description {
         Description {
             name: "pflow import",
-            about: "Import events of EDM4hep, CMS ntuples or NanoAOD",
+            about: "Import events of EDM4hep, CMS ntuples, NanoAOD or Delphes",
             long: "Reads tracks, clusters, existing candidates, generated and simulated particles and their links, and writes one \
                    row per event. EDM4hep may be of old or new podio files (relations X#n or _X_member); the CMS ntuple of 2020 \
-                   or of the present; NanoAOD needs particle-flow candidates, each of which becomes an element; Parquet may hold \
-                   a matrix of features per event (X_track and X_cluster, X_hit_*, or X of Delphes). Numbers that are not finite \
+                   or of the present; NanoAOD needs particle-flow candidates, each of which becomes an element; of \
+                   Delphes tracks and towers do; Parquet may hold a matrix of features per event (X_track and X_cluster, X_hit_*, or X of Delphes). Numbers that are not finite \
                    become 0 and are counted; links that lead nowhere are errors.",
             inputs: &[FILE],
             output: OutputKind::File { doc: "the events", formats: super::EVENTS },
@@ -130,7 +133,8 @@ fn open(config: &ImportConfig, file: &InputFile) -> Result<Box<dyn Source>> {
         Kind::Edm4hep => vec![edm4hep::TREE],
         Kind::Cms => cms::TREES.to_vec(),
         Kind::Nanoaod => vec![nanoaod::TREE],
-        _ => [&[edm4hep::TREE, nanoaod::TREE][..], &cms::TREES].concat(),
+        Kind::Delphes => vec![delphes::TREE],
+        _ => [&[edm4hep::TREE, nanoaod::TREE, delphes::TREE][..], &cms::TREES].concat(),
     };
     let addresses: Vec<String> = match &file.part {
         Some(_) => vec![file.spec()],
@@ -148,9 +152,15 @@ fn open(config: &ImportConfig, file: &InputFile) -> Result<Box<dyn Source>> {
             Ok(branches) if Nanoaod::fits(&branches) && matches!(config.kind, Kind::Auto | Kind::Nanoaod) => {
                 return Ok(Box::new(Nanoaod::open(&address, &branches)?));
             }
+            Ok(branches) if Delphes::fits(&branches) && matches!(config.kind, Kind::Auto | Kind::Delphes) => {
+                if config.elements == Elements::Hits {
+                    return Err(PflowError::config("elements", "Delphes has no hits"));
+                }
+                return Ok(Box::new(Delphes::open(&address, &branches, &config.collections)?));
+            }
             Ok(branches) => {
-                let reason = "is no EDM4hep with true particles, no CMS ntuple with elements and no NanoAOD with \
-                              particle-flow candidates";
+                let reason = "is no EDM4hep with true particles, no CMS ntuple with elements, no NanoAOD with \
+                              particle-flow candidates and no Delphes with tracks and towers";
                 last = Some(PflowError::content(branches.file(), reason));
             }
             // a tree of another kind of file is not there; anything else tells what is wrong with this one

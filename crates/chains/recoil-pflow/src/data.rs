@@ -5,6 +5,7 @@
 //! the same length; elements without a particle have targets and candidates of PDG number 0. The columns 1 to 5 of the
 //! features are transverse momentum, pseudorapidity, sine and cosine of the azimuth, and energy for every type of element.
 
+mod check;
 pub mod classes;
 pub mod columns;
 pub mod event;

@@ -67,6 +67,14 @@ impl PflowError {
         Self::Config { key: key.into(), reason: reason.into() }
     }
 
+    /// The same, if it is about an event, with the row in the file.
+    pub fn at_row(self, row: u64) -> Self {
+        match self {
+            Self::Event { file, event, reason, .. } => Self::Event { file, event, row, reason },
+            other => other,
+        }
+    }
+
     /// An error about the content of `file`.
     pub fn content(file: impl std::fmt::Display, reason: impl Into<String>) -> Self {
         Self::Content { file: file.to_string(), reason: reason.into() }

@@ -102,6 +102,8 @@ fn from_bytes(bytes: &[u8]) -> std::result::Result<Contents, String> {
     let header: Map<String, Value> =
         serde_json::from_slice(header).map_err(|error| format!("the header at byte 8 is damaged: {error}"))?;
     let mut contents = Contents::default();
+    // each byte belongs to one tensor
+    let mut left = data.len();
     for (name, value) in header {
         if name == "__metadata__" {
             contents.metadata =
@@ -119,6 +121,7 @@ fn from_bytes(bytes: &[u8]) -> std::result::Result<Contents, String> {
         let own = data.get(from..to).filter(|own| Some(own.len()) == size).ok_or_else(|| {
             format!("tensor '{name}' of shape {:?} does not lie at bytes {from} to {to} of the data", entry.shape)
         })?;
+        left = left.checked_sub(own.len()).ok_or_else(|| format!("tensor '{name}' lies where others do"))?;
         let values = match width {
             4 => own.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect(),
             _ => own.as_chunks::<8>().0.iter().map(|&bytes| i64::from_le_bytes(bytes) as f32).collect(),

@@ -178,7 +178,16 @@ impl EventReader {
                 links: links.next().unwrap_or_default(),
             }
         };
-        Ok(numbers.iter().enumerate().map(event).collect())
+        let events: Vec<Event> = numbers.iter().enumerate().map(event).collect();
+        for (row, event) in (batch.first_row()..).zip(&events) {
+            super::check::check(event, self.layout).map_err(|reason| PflowError::Event {
+                file: batch.file().to_string(),
+                event: event.number,
+                row,
+                reason,
+            })?;
+        }
+        Ok(events)
     }
 
     /// Particles of each event; as many as elements if the column `beside` is given.

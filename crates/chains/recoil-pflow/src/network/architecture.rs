@@ -237,6 +237,23 @@ impl Architecture {
     }
 }
 
+impl Architecture {
+    /// Whether a network of this architecture may have as few as so many numbers: what a file claims has to fit what it
+    /// holds, before anything of that size is made.
+    pub(super) fn is_within(&self, numbers: usize) -> bool {
+        let width = self.width();
+        let most = match self.backbone {
+            Backbone::Attention => 0,
+            Backbone::GnnLsh(config) => (config.distance * (config.max_bins / 2))
+                .max(width * config.distance_width.max(config.messages * width)),
+            Backbone::Hept(config) | Backbone::HeptV2(config) => width * config.width,
+            Backbone::GravNet(config) => width * config.features.max(config.space),
+            Backbone::BinGraph(config) => config.space * width.max(config.max_bins / 2),
+        };
+        most.max(self.layers * width * width) <= numbers
+    }
+}
+
 /// What a network reads and tells apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

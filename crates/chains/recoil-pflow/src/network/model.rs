@@ -101,13 +101,22 @@ impl Model {
         let layout = Layout::ALL.into_iter().find(|layout| layout_name(*layout) == settings.layout);
         let layout = layout.ok_or_else(|| fault(format!("is a model for elements of '{}'", settings.layout)))?;
         let Settings { architecture, shape, inputs, decisions, .. } = settings;
-        architecture.check()?;
+        architecture.check().map_err(|error| fault(error.to_string()))?;
         if shape.features != inputs.columns(layout) || shape.types.is_empty() || shape.classes.len() < 2 {
             return Err(fault(format!("reads {} numbers per element, not {}", shape.features, inputs.columns(layout))));
         }
-        let scales = Scales::take(&mut contents.tensors, &shape)?;
-        let mut weights = super::weights::start(&architecture, &shape, 0)?;
-        let missing = weights.take(&contents.tensors)?;
+        let is_known = |all: &[i32], own: &[i32]| own.iter().all(|one| all.contains(one));
+        if !is_known(layout.classes(), &shape.classes) || !is_known(layout.types(), &shape.types) {
+            return Err(fault(format!("tells apart what {} do not have", layout.name())));
+        }
+        let stored = contents.tensors.iter().map(|tensor| tensor.values.len()).sum::<usize>();
+        if !architecture.is_within(stored) {
+            return Err(fault(format!("has {stored} numbers, too few for the network that it describes")));
+        }
+        let told = |error: PflowError| fault(error.to_string());
+        let scales = Scales::take(&mut contents.tensors, &shape).map_err(told)?;
+        let mut weights = super::weights::start(&architecture, &shape, 0).map_err(|error| told(error.into()))?;
+        let missing = weights.take(&contents.tensors).map_err(|error| told(error.into()))?;
         if let Some(name) = missing.first() {
             return Err(fault(format!("tensor '{name}' is missing")));
         }

@@ -149,13 +149,18 @@ impl Stored {
         if mask.shape != [events, rows] {
             return Err(fault(format!("tensor 'in.mask' has the shape {:?}, not {:?}", mask.shape, [events, rows])));
         }
+        for tensor in contents.tensors.iter().filter(|tensor| tensor.name.starts_with(INPUT)) {
+            if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
+                return Err(fault(format!("tensor '{}': element {index} is not a finite number", tensor.name)));
+            }
+        }
         let mut tensors = Vec::new();
         for tensor in &contents.tensors {
             if let Some(name) = tensor.name.strip_prefix(WEIGHTS) {
                 tensors.push(Tensor { name: name.to_owned(), ..tensor.clone() });
             }
         }
-        let weights = Weights::from_tensors(&tensors)?;
+        let weights = Weights::from_tensors(&tensors).map_err(|error| fault(error.to_string()))?;
         let layout = Layout::ALL.into_iter().find(|layout| layout.features().len() == features);
         let layout = layout.ok_or_else(|| fault(format!("elements of {features} features are unknown")))?;
         let shape = Shape::of(layout, features);
@@ -169,14 +174,19 @@ impl Stored {
             real: mask.values.iter().map(|mask| *mask > 0.0).collect(),
         };
         let truth = match contents.tensor(&format!("{INPUT}ytarget")) {
-            Some(target) => Some(truth(target, &stored, [events, rows]).map_err(fault)?),
+            Some(target) => Some(truth(target, &stored, &shape, [events, rows]).map_err(fault)?),
             None => None,
         };
         Ok(Self { architecture, shape, weights, rows: stored, truth, size: [events, rows] })
     }
 }
 
-fn truth(target: &Tensor, rows: &Rows, [events, count]: [usize; 2]) -> std::result::Result<Truth, String> {
+fn truth(
+    target: &Tensor,
+    rows: &Rows,
+    shape: &Shape,
+    [events, count]: [usize; 2],
+) -> std::result::Result<Truth, String> {
     let &[found_events, found_count, columns] = target.shape.as_slice() else {
         return Err(format!("tensor 'in.ytarget' has the shape {:?}", target.shape));
     };
@@ -186,7 +196,10 @@ fn truth(target: &Tensor, rows: &Rows, [events, count]: [usize; 2]) -> std::resu
     let mut truth = Truth::default();
     for (values, element) in target.values.chunks_exact(columns).zip(&rows.elements) {
         let [class, momentum @ ..] = TARGET.map(|column| values[column]);
-        truth.classes.push(class.max(0.0) as u32);
+        if !(0.0..shape.classes.len() as f32).contains(&class) {
+            return Err(format!("tensor 'in.ytarget' has the class {class} of {}", shape.classes.len()));
+        }
+        truth.classes.push(class as u32);
         // the transverse momentum from the logarithm of its ratio to the element's
         truth.pt.push(momentum[0].exp() * element[0]);
         for (list, value) in truth.momentum.iter_mut().zip(momentum) {

@@ -99,10 +99,13 @@ impl Stage for AssignTruth {
             progress.add(events.len() as u64);
             total += events.len() as u64;
             let file = reader.file().clone();
+            let first = total - events.len() as u64;
             let assigned: Vec<(Event, Assignment)> = events
                 .into_par_iter()
-                .map(|mut event| {
-                    let assignment = event::assign_event(&file, &mut event, layout, config.rules, &thresholds)?;
+                .enumerate()
+                .map(|(index, mut event)| {
+                    let assigned = event::assign_event(&file, &mut event, layout, config.rules, &thresholds);
+                    let assignment = assigned.map_err(|error| error.at_row(first + index as u64))?;
                     if config.correct_classes {
                         correct(&mut event, layout);
                     }

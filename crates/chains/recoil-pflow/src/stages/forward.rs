@@ -65,10 +65,11 @@ impl Stage for Forward {
         let description = chosen(config, file).usage_error("cannot tell which network this is")?;
         let mut stored = Stored::new(&file.spec(), &description, &contents).input_error("cannot build the network")?;
         let failing = "cannot run the network";
-        let (mut tensors, terms) = results(&stored, "").input_error(failing)?;
+        let named = |error: PflowError| PflowError::content(file.spec(), error.to_string());
+        let (mut tensors, terms) = results(&stored, "").map_err(named).input_error(failing)?;
         if let Backbone::GnnLsh(settings) = &mut stored.architecture.backbone {
             settings.spread = true;
-            tensors.extend(results(&stored, "fixed.").input_error(failing)?.0);
+            tensors.extend(results(&stored, "fixed.").map_err(named).input_error(failing)?.0);
         }
         let provenance = run.embedded_provenance();
         let metadata = [(recoil_table::PROVENANCE, provenance.to_owned())];

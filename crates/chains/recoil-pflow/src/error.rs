@@ -41,6 +41,22 @@ pub enum PflowError {
         /// What is wrong.
         reason: String,
     },
+    /// A device for networks that is not there or fails.
+    #[error("the device '{device}' cannot be used: {reason}")]
+    Device {
+        /// Its name.
+        device: &'static str,
+        /// What its library says.
+        reason: String,
+    },
+    /// A process among those that train together, and why the training cannot go on.
+    #[error("{process}: {reason}")]
+    Group {
+        /// Which process.
+        process: String,
+        /// What happened to it.
+        reason: String,
+    },
     /// A ROOT file that cannot be read.
     #[error(transparent)]
     Root(#[from] recoil_root::Error),

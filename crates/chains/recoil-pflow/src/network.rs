@@ -7,12 +7,14 @@
 //! * [`mod@forward`] computes, [`loss`] judges, [`train`] learns; [`decode`] makes candidates of outputs.
 //! * Beside attention there are backbones that only see neighbours: [`gnn_lsh`], [`hept`], [`graphs`]; [`mod@reference`] runs
 //!   networks of the reference implementation as they were stored.
+//! * [`mod@device`] computes networks on graphics processors.
 //! * [`Model`] is all of it in one safetensors file; [`export`] writes ONNX.
 
 mod architecture;
 mod blocks;
 pub mod calibrate;
 pub mod decode;
+pub mod device;
 pub mod export;
 pub mod first_loss;
 pub mod forward;

@@ -120,7 +120,7 @@ fn what_is_right_costs_nothing() {
 
 #[test]
 fn jets_are_those_of_the_targets() {
-    let (rows, truth) = sample();
+    let (_, truth) = sample();
     // the hardest first: 22 + 5.4 GeV, 15 + 10.4 GeV
     assert_eq!(truth.jets, [0, 0, NO_JET, 1, 1, NO_JET, NO_JET, NO_JET, NO_JET]);
     assert_eq!([truth.jets_of(0..6), truth.jets_of(6..9)], [2, 0]);

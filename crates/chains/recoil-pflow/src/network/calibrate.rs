@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::decode::{Decisions, decode};
-use super::forward::forward;
+use super::device::{Accelerator, outputs};
 use super::model::Model;
 use super::train::Samples;
 use crate::data::classes::is_charged;
@@ -49,8 +49,13 @@ fn lowered(mut margins: Vec<f32>, share: f64) -> f32 {
 /// where both agree in class. (A logarithm that is right on average makes numbers that are too small on average.)
 ///
 /// # Errors
-/// Weights that do not fit.
-pub fn decisions(model: &Model, samples: &Samples, config: &CalibrationConfig) -> Result<Decisions> {
+/// Weights that do not fit, or a device that fails.
+pub fn decisions(
+    model: &Model,
+    samples: &Samples,
+    config: &CalibrationConfig,
+    on: Option<&Accelerator>,
+) -> Result<Decisions> {
     let mut ratios: BTreeMap<i32, Vec<f32>> = BTreeMap::new();
     let mut margins = Vec::new();
     let best = |logits: &[f32], wanted: bool| {
@@ -61,7 +66,7 @@ pub fn decisions(model: &Model, samples: &Samples, config: &CalibrationConfig) -
     for events in all.chunks(16) {
         let (rows, truth) = samples.joined(events);
         let tape = Tape::new(&model.weights, samples.pool(), Mode::Inference);
-        let outputs = forward(&tape, &model.architecture, &model.shape, &rows, false)?;
+        let outputs = outputs(&tape, model, &rows, on)?;
         for (row, class) in truth.classes.iter().enumerate() {
             if model.shape.classes.get(*class as usize) == Some(&211) {
                 let logits = outputs.pid.row(row);

@@ -36,6 +36,20 @@ impl Rows {
     pub fn is_empty(&self) -> bool {
         self.types.is_empty()
     }
+
+    /// Some of the events; `features` numbers per element.
+    pub(super) fn events(&self, events: std::ops::Range<usize>, features: usize) -> Self {
+        let offsets = self.offsets.get(events.start..=events.end).unwrap_or_default();
+        let [first, .., last] = offsets else { return Self { offsets: vec![0], ..Self::default() } };
+        let (from, to) = (*first as usize, *last as usize);
+        Self {
+            offsets: offsets.iter().map(|offset| offset - first).collect(),
+            features: self.features.get(from * features..to * features).unwrap_or_default().to_vec(),
+            elements: self.elements.get(from..to).unwrap_or_default().to_vec(),
+            types: self.types.get(from..to).unwrap_or_default().to_vec(),
+            real: self.real.get(from..to).unwrap_or_default().to_vec(),
+        }
+    }
 }
 
 /// What a network says about each element.

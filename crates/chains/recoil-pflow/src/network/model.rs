@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::architecture::{Architecture, Shape};
 use super::decode::{Decisions, decode};
-use super::forward::{Rows, forward};
+use super::device::{Accelerator, outputs};
+use super::forward::Rows;
 use super::inputs::{InputConfig, Scales};
 use crate::data::{Event, Layout, Particle};
 use crate::error::{PflowError, Result};
@@ -136,9 +137,17 @@ impl Model {
     /// # Errors
     /// Weights that do not fit.
     pub fn predict(&self, events: &[Event], pool: &Pool) -> Result<Vec<Vec<Particle>>> {
+        self.predict_on(None, events, pool)
+    }
+
+    /// As [`Model::predict`], on a device.
+    ///
+    /// # Errors
+    /// Weights that do not fit, or a device that fails.
+    pub fn predict_on(&self, on: Option<&Accelerator>, events: &[Event], pool: &Pool) -> Result<Vec<Vec<Particle>>> {
         let (rows, kept) = self.rows(events);
         let tape = Tape::new(&self.weights, pool, Mode::Inference);
-        let outputs = forward(&tape, &self.architecture, &self.shape, &rows, false)?;
+        let outputs = outputs(&tape, self, &rows, on)?;
         let candidates = decode(&outputs, &rows, &self.shape.classes, &self.decisions);
         let mut at = candidates.into_iter();
         let place = |(event, kept): (&Event, &Vec<usize>)| {

@@ -1,31 +1,32 @@
 //! Training: steps over batches of events, validation, checkpoints.
 //!
-//! A step's events are split into parts by the number of their elements alone; threads take parts, and sums are taken in
-//! the order of the parts: the number of threads changes no bit. Everything that a step depends on follows from the seed
-//! and the number of the step, so that a training that is stopped and goes on ends as if it had not been.
+//! Everything that a step depends on follows from the seed and the number of the step, so that a training that is stopped
+//! and goes on ends as if it had not been. How its parts are summed depends on neither threads nor processes; one process
+//! trains alone or with others.
 
 mod checkpoint;
 mod clock;
 mod config;
 mod data;
+mod group;
+mod measure;
+mod step;
 
 use std::ops::ControlFlow;
 
-use rayon::prelude::*;
-use recoil_nn::tape::{Memory, Mode, Pool, Tape};
+use recoil_nn::tape::Memory;
 
-use super::forward::forward;
-use super::loss::{TERMS, Terms, loss};
+use super::device::Accelerator;
+use super::loss::{TERMS, Terms};
 use super::model::Model;
 use crate::error::{PflowError, Result};
 pub use clock::CpuClock;
 pub use config::{TrainConfig, Validation};
 pub use data::Samples;
-
-/// Elements of a part.
-const PART: usize = 1024;
-/// Parts at most: each has a gradient of its own.
-const PARTS: usize = 8;
+pub use group::{GroupConfig, Launcher, Place};
+use group::{Hello, Others};
+pub use measure::measure;
+use step::{Plan, Steps, Sum, complete, cover};
 
 /// Losses of one validation.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -60,14 +61,6 @@ impl Judgement {
     }
 }
 
-/// A part of a step: its own memory and gradient.
-#[derive(Default)]
-struct Part {
-    pool: Pool,
-    gradient: Vec<f32>,
-    terms: Terms,
-}
-
 /// Trains a model.
 pub struct Trainer<'a> {
     config: &'a TrainConfig,
@@ -83,7 +76,9 @@ pub struct Trainer<'a> {
     recent: [f64; 2],
     /// mean of weights over the last steps, if the configuration asks for it
     averaged: Option<Vec<f32>>,
-    parts: Vec<Part>,
+    on: Option<&'a Accelerator>,
+    together: Option<(&'a Place, &'a dyn Fn() -> bool)>,
+    others: Option<Others>,
     clock: CpuClock,
 }
 
@@ -103,14 +98,34 @@ impl<'a> Trainer<'a> {
             earlier: 0.0,
             recent: [0.0; 2],
             averaged,
-            parts: Vec::new(),
+            on: None,
+            together: None,
+            others: None,
             clock,
         }
+    }
+
+    /// Computes networks on this device.
+    pub fn on(mut self, device: Option<&'a Accelerator>) -> Self {
+        self.on = device;
+        self
+    }
+
+    /// Trains with other processes. Process 0 [runs](Self::run), the others [help](Self::help); all were made alike. `stop`
+    /// is asked where one waits for another.
+    pub fn together(mut self, place: &'a Place, stop: &'a dyn Fn() -> bool) -> Self {
+        self.together = (place.size > 1).then_some((place, stop));
+        self
     }
 
     /// All validations so far.
     pub fn history(&self) -> &[Judgement] {
         &self.history
+    }
+
+    /// Number of numbers of the network.
+    pub fn parameters(&self) -> usize {
+        self.model.weights.len()
     }
 
     /// Steps so far.
@@ -127,9 +142,10 @@ impl<'a> Trainer<'a> {
         model
     }
 
-    /// Processor seconds of the whole training so far.
+    /// Processor seconds of the whole training so far, of all processes.
     pub fn cpu_seconds(&self) -> f64 {
-        self.earlier + self.clock.seconds()
+        let others = self.others.as_ref().map_or(0.0, Others::seconds);
+        self.earlier + self.clock.seconds() + others
     }
 
     /// How far the training is: from 0 to 1.
@@ -157,19 +173,53 @@ impl<'a> Trainer<'a> {
     /// Makes steps until the end, or until `observer` says to stop; it is told every validation.
     ///
     /// # Errors
-    /// A loss that is not a finite number.
+    /// A loss that is not a finite number, a device that fails, another process that is lost.
     pub fn run(
         &mut self,
         training: &Samples,
         validation: &Samples,
         mut observer: impl FnMut(&Self, Option<&Judgement>) -> ControlFlow<()>,
     ) -> Result<()> {
+        let steps = Steps::new(self.config, self.seed, training, self.on);
+        if let Some((place, stop)) = self.together {
+            let hello = Hello::new(place, &self.model, &steps, validation)?;
+            self.others = Some(Others::wait(place, &hello, group::longest(&self.model), stop)?);
+        }
+        let ended = self.work(&steps, validation, &mut observer);
+        let is_finished = self.finished();
+        if let Some(others) = &mut self.others {
+            match &ended {
+                Ok(()) if is_finished => others.done(),
+                Ok(()) => others.fail("process 0 was stopped"),
+                Err(error) => others.fail(&error.to_string()),
+            }
+        }
+        ended
+    }
+
+    /// Computes for process 0 until that has done; gives the number of steps.
+    ///
+    /// # Errors
+    /// A connection that is lost, and whatever ends process 0.
+    pub fn help(self, training: &Samples, validation: &Samples) -> Result<u64> {
+        let Some((place, stop)) = self.together else { return Ok(0) };
+        let steps = Steps::new(self.config, self.seed, training, self.on);
+        let hello = Hello::new(place, &self.model, &steps, validation)?;
+        group::serve(place, &hello, self.model, &steps, validation, &self.clock, stop)
+    }
+
+    fn work(
+        &mut self,
+        steps: &Steps<'_>,
+        validation: &Samples,
+        observer: &mut impl FnMut(&Self, Option<&Judgement>) -> ControlFlow<()>,
+    ) -> Result<()> {
         let mut next = self.next_validation();
         while !self.finished() {
-            self.make_step(training)?;
+            self.make_step(steps)?;
             let mut judged = false;
             if self.progress() >= next || self.finished() {
-                self.judge(training, validation)?;
+                self.judge(steps.training, validation)?;
                 next = self.next_validation();
                 judged = true;
             }
@@ -186,59 +236,42 @@ impl<'a> Trainer<'a> {
         ((self.progress() * count).floor() + 1.0) / count
     }
 
-    /// The events of a step: each pass through all events has an order of its own.
-    fn batch(&self, events: usize) -> Vec<u32> {
-        let size = self.config.batch.min(events).max(1);
-        let per_epoch = (events / size).max(1) as u64;
-        let (epoch, step) = (self.step / per_epoch, self.step % per_epoch);
-        let order = data::order(events, self.seed, epoch);
-        order.into_iter().skip(step as usize * size).take(size).collect()
+    /// Gradient and losses of a step, by all processes.
+    fn sum(&mut self, steps: &Steps<'_>, plan: &Plan) -> Result<Sum> {
+        let Some(others) = &mut self.others else { return steps.sum(&self.model, plan, plan.all()) };
+        others.ask_step(self.step, &self.model)?;
+        let mut sums = Vec::new();
+        for range in cover(plan.all(), &others.own(plan.all().len())) {
+            sums.push((range.clone(), steps.sum(&self.model, plan, range)?));
+        }
+        sums.extend(others.sums()?);
+        let mut take = |range: &std::ops::Range<usize>| {
+            let at =
+                sums.iter().position(|(own, sum)| own == range && sum.gradient.len() == self.model.weights.len())?;
+            Some(sums.swap_remove(at).1)
+        };
+        let missing = || PflowError::Group { process: "a process".into(), reason: "left parts of a step out".into() };
+        complete(plan.all(), &mut take).ok_or_else(missing)
     }
 
-    fn make_step(&mut self, training: &Samples) -> Result<()> {
-        let progress = self.progress();
-        let rate = self.rate(progress);
-        let events = self.batch(training.len());
-        let parts = training.parts(&events, PART, PARTS);
-        self.parts.resize_with(self.parts.len().max(parts.len()), Part::default);
-        let (model, config) = (&self.model, self.config);
-        let seed = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.step.wrapping_mul(0xd134_2543_de82_ef95);
-        let step = training.step(&events, seed);
-        let learn = |(index, (part, events)): (usize, (&mut Part, &Vec<u32>))| -> Result<()> {
-            let (rows, truth) = training.drawn(events, seed ^ ((index as u64) << 16));
-            part.gradient.clear();
-            part.gradient.resize(model.weights.len(), 0.0);
-            let tape = Tape::new(&model.weights, &part.pool, Mode::Training { seed: seed ^ ((index as u64) << 32) });
-            let outputs = forward(&tape, &model.architecture, &model.shape, &rows, false)?;
-            let (total, terms) = loss(&tape, &outputs, &rows, &truth, &model.shape.classes, &config.loss, step)?;
-            drop(outputs);
-            tape.backward(&total, &mut part.gradient)?;
-            part.terms = terms;
-            Ok(())
-        };
-        let count = parts.len();
-        let work: Vec<_> = self.parts[..count].iter_mut().zip(&parts).enumerate().collect();
-        work.into_par_iter().map(learn).collect::<Result<()>>()?;
-        let (first, others) = self.parts[..count].split_at_mut(1);
-        let Some(first) = first.first_mut() else { return Ok(()) };
-        for other in others {
-            first.gradient.iter_mut().zip(&other.gradient).for_each(|(sum, g)| *sum += g);
-            first.terms.iter_mut().zip(other.terms).for_each(|(sum, term)| *sum += term);
-        }
-        if !first.terms[0].is_finite() || first.gradient.iter().any(|g| !g.is_finite()) {
+    fn make_step(&mut self, steps: &Steps<'_>) -> Result<()> {
+        let rate = self.rate(self.progress());
+        let plan = steps.plan(&self.model, self.step);
+        let mut sum = self.sum(steps, &plan)?;
+        if !sum.terms[0].is_finite() || sum.gradient.iter().any(|g| !g.is_finite()) {
             return Err(PflowError::content(
                 "training",
                 format!("the loss of step {} is not a finite number: lower the learning rate", self.step + 1),
             ));
         }
         if self.config.clip > 0.0 {
-            let norm = first.gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt() as f32;
+            let norm = sum.gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt() as f32;
             let factor = (self.config.clip / norm.max(1e-12)).min(1.0);
-            first.gradient.iter_mut().for_each(|g| *g *= factor);
+            sum.gradient.iter_mut().for_each(|g| *g *= factor);
         }
-        self.recent[0] += first.terms[0];
+        self.recent[0] += sum.terms[0];
         self.recent[1] += 1.0;
-        self.config.optimiser.step(&mut self.model.weights, &first.gradient, &mut self.memory, rate as f32);
+        self.config.optimiser.step(&mut self.model.weights, &sum.gradient, &mut self.memory, rate as f32);
         self.step += 1;
         if let Some(averaged) = &mut self.averaged {
             // a mean over a share of the steps so far, so that the start is forgotten
@@ -248,6 +281,7 @@ impl<'a> Trainer<'a> {
                 *mean += part * (value - *mean);
             }
         }
+        steps.give_back(sum);
         Ok(())
     }
 
@@ -257,7 +291,18 @@ impl<'a> Trainer<'a> {
         if let Some(averaged) = &self.averaged {
             model.weights.values_mut().copy_from_slice(averaged);
         }
-        let (terms, accuracy) = measure(&model, validation, &self.config.loss)?;
+        let count = measure::parts(validation);
+        let own = |parts| measure::measure_parts(&model, validation, &self.config.loss, self.on, parts);
+        let parts = match &self.others {
+            None => own(0..count)?,
+            Some(others) => {
+                others.ask_measure(&model)?;
+                let mut parts = own(others.own(count))?;
+                parts.extend(others.measured()?);
+                parts
+            }
+        };
+        let (terms, accuracy) = measure::together(validation, &parts);
         let progress = self.progress();
         let per_epoch = (training.len() / self.config.batch.max(1)).max(1);
         let judgement = Judgement {
@@ -277,32 +322,4 @@ impl<'a> Trainer<'a> {
         }
         Ok(())
     }
-}
-
-/// Losses of some events and the share of elements whose class is right.
-///
-/// # Errors
-/// Weights that do not fit.
-pub fn measure(model: &Model, samples: &Samples, config: &super::loss::LossConfig) -> Result<(Terms, f64)> {
-    let all: Vec<u32> = (0..samples.len() as u32).collect();
-    // the same directions in all validations
-    let step = samples.step(&all, 0);
-    let parts: Vec<&[u32]> = all.chunks(16).collect();
-    let judge = |events: &&[u32]| -> Result<(Terms, usize)> {
-        let (rows, truth) = samples.joined(events);
-        let tape = Tape::new(&model.weights, samples.pool(), Mode::Inference);
-        let outputs = forward(&tape, &model.architecture, &model.shape, &rows, false)?;
-        let (_, terms) = loss(&tape, &outputs, &rows, &truth, &model.shape.classes, config, step)?;
-        let found = super::decode::decode(&outputs, &rows, &model.shape.classes, &model.decisions);
-        let class = |index: u32| model.shape.classes.get(index as usize).copied().unwrap_or(0);
-        let right = found.iter().zip(&truth.classes).filter(|(found, truth)| found.pdg == class(**truth)).count();
-        Ok((terms, right))
-    };
-    let results: Vec<(Terms, usize)> = parts.par_iter().map(judge).collect::<Result<_>>()?;
-    let (mut terms, mut right) = (Terms::default(), 0);
-    for (other, more) in results {
-        terms.iter_mut().zip(other).for_each(|(sum, term)| *sum += term);
-        right += more;
-    }
-    Ok((terms, right as f64 / step.elements.max(1.0)))
 }

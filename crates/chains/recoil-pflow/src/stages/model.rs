@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use recoil_stage::StageError;
 use recoil_stage::error::Blame as _;
 
-use crate::network::Model;
+use crate::error::PflowError;
+use crate::network::device::{Accelerator, Device};
+use crate::network::{Architecture, Model};
 
 /// The file of a model among the outputs of a training.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -29,4 +31,13 @@ pub(super) fn read(given: &str) -> Result<Model, StageError> {
         return Err(StageError::usage("no model is given: --model FILE, or the folder of a training"));
     }
     Model::read(&path(given)).input_error("cannot read the model")
+}
+
+/// Opens the device that the key `device` names; none for the processor.
+pub(super) fn open(device: Device, architecture: &Architecture) -> Result<Option<Accelerator>, StageError> {
+    let opened = device.open(architecture);
+    match opened {
+        Err(error @ PflowError::Config { .. }) => Err(error).usage_error("cannot compute there"),
+        other => other.input_error("cannot compute"),
+    }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::columns::Parts;
 use crate::data::{EventReader, EventWriter, Layout, classes};
 use crate::error::{PflowError, Result};
+use crate::network::device::Device;
 
 /// Keys of `pflow predict`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,11 +22,13 @@ pub struct PredictConfig {
     pub model: String,
     /// Elements that go through the network at a time, in whole events.
     pub elements: usize,
+    /// Where the network computes.
+    pub device: Device,
 }
 
 impl Default for PredictConfig {
     fn default() -> Self {
-        Self { model: String::new(), elements: 1024 }
+        Self { model: String::new(), elements: 1024, device: Device::default() }
     }
 }
 
@@ -65,12 +68,16 @@ impl Stage for Predict {
                    nothing.",
             inputs: &[EVENTS],
             output: OutputKind::File { doc: "the events with candidates", formats: super::EVENTS },
-            flags: &[Flag { name: "model", key: "model", list: false }],
+            flags: &[
+                Flag { name: "model", key: "model", list: false },
+                Flag { name: "device", key: "device", list: false },
+            ],
         }
     }
 
     fn run(&self, config: &PredictConfig, run: &Run) -> std::result::Result<Report, StageError> {
         let model = super::model::read(&config.model)?;
+        let device = super::model::open(config.device, &model.architecture)?;
         let input = run.inputs().one(EVENTS.role)?.spec();
         let reading = "cannot read the events";
         let wanted = Parts { targets: true, generated: true, ..Parts::default() };
@@ -99,7 +106,7 @@ impl Stage for Predict {
                 rest = behind;
             }
             let predict = |events: &mut [crate::data::Event]| -> Result<()> {
-                for (event, candidates) in model.predict(events, &pool)?.into_iter().enumerate() {
+                for (event, candidates) in model.predict_on(device.as_ref(), events, &pool)?.into_iter().enumerate() {
                     if let Some(event) = events.get_mut(event) {
                         event.candidates = candidates;
                     }

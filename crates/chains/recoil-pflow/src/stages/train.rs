@@ -17,10 +17,11 @@ use crate::data::{Event, EventReader, Layout};
 use crate::error::PflowError;
 use crate::figures;
 use crate::network::calibrate::{CalibrationConfig, decisions};
+use crate::network::device::{Accelerator, Device};
 use crate::network::inputs::{InputConfig, Scales};
 use crate::network::is_fixed;
 use crate::network::loss::TERMS;
-use crate::network::train::{CpuClock, Judgement, Samples, TrainConfig, Trainer};
+use crate::network::train::{CpuClock, GroupConfig, Judgement, Samples, TrainConfig, Trainer};
 use crate::network::{Architecture, Model};
 
 /// Keys of `pflow train`.
@@ -33,6 +34,10 @@ pub struct TrainKeys {
     pub inputs: InputConfig,
     /// How it is trained.
     pub training: TrainConfig,
+    /// Where the network computes.
+    pub device: Device,
+    /// Processes that train together.
+    pub group: GroupConfig,
     /// Share of the events that validate, where no input does.
     pub validation_split: f64,
     /// Most training events that are read; 0 for all.
@@ -56,6 +61,8 @@ impl Default for TrainKeys {
             architecture: Architecture::default(),
             inputs: InputConfig::default(),
             training: TrainConfig::default(),
+            device: Device::default(),
+            group: GroupConfig::default(),
             validation_split: 0.1,
             max_events: 0,
             calibrate: Some(CalibrationConfig::default()),
@@ -116,6 +123,7 @@ impl Stage for Train {
                 Flag { name: "cpu-seconds", key: "training.cpu_seconds", list: false },
                 Flag { name: "batch", key: "training.batch", list: false },
                 Flag { name: "rate", key: "training.rate", list: false },
+                Flag { name: "device", key: "device", list: false },
                 Flag { name: "start", key: "start", list: false },
                 Flag { name: "checkpoint", key: "checkpoint", list: false },
                 Flag { name: "max-events", key: "max_events", list: false },
@@ -123,7 +131,11 @@ impl Stage for Train {
         }
     }
 
-    fn outputs(&self, _config: &TrainKeys, _inputs: &Inputs) -> Vec<String> {
+    fn outputs(&self, config: &TrainKeys, _inputs: &Inputs) -> Vec<String> {
+        // one of several processes writes
+        if config.group.place().is_ok_and(|place| place.rank > 0) {
+            return Vec::new();
+        }
         let mut names = vec![MODEL_FILE.to_owned(), HISTORY_FILE.to_owned()];
         names.extend(pictures("history"));
         names
@@ -131,6 +143,8 @@ impl Stage for Train {
 
     fn run(&self, config: &TrainKeys, run: &Run) -> std::result::Result<Report, StageError> {
         let clock = CpuClock::of_program();
+        let place = config.group.place().usage_error("cannot train together")?;
+        let device = super::model::open(config.device, &config.architecture)?;
         let input = run.inputs().one(EVENTS.role)?.spec();
         let (mut training, layout) = events(&input, config.max_events, run)?;
         let validation = match run.inputs().all(VALIDATION.role).next() {
@@ -149,13 +163,20 @@ impl Stage for Train {
         }
         let seed = run.seed().named("pflow train").value();
         let (model, training, validation) = prepare(config, layout, &training, &validation, seed, run)?;
+        let stop = || run.check().is_err();
+        let trainer = Trainer::new(&config.training, model, seed, clock).on(device.as_ref()).together(&place, &stop);
+        if place.rank > 0 {
+            let steps = trainer.help(&training, &validation);
+            run.check()?;
+            return Ok(Report::new().value("steps", steps.input_error("cannot train together")?));
+        }
+        let mut trainer = trainer;
         let mut record = recorder(config, run)?;
         record.facts(&[
-            ("parameters", model.weights.len()),
+            ("parameters", trainer.parameters()),
             ("training_events", training.len()),
             ("validation_events", validation.len()),
         ]);
-        let mut trainer = Trainer::new(&config.training, model, seed, clock);
         let checkpoint = (!config.checkpoint.is_empty()).then(|| PathBuf::from(&config.checkpoint));
         if let Some(path) = checkpoint.as_deref().filter(|path| path.exists()) {
             trainer.resume(path).input_error("cannot resume")?;
@@ -178,13 +199,18 @@ impl Stage for Train {
             }
             if run.check().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        trained.input_error("cannot train")?;
+        if let (Err(PflowError::Group { .. }), Some(path)) = (&trained, checkpoint.as_deref()) {
+            trainer.checkpoint(path).output_error("cannot write the checkpoint")?;
+        }
+        if run.check().is_ok() {
+            trained.input_error("cannot train")?;
+        }
         trouble.map_or(Ok(()), Err).output_error("cannot write the checkpoint")?;
         if let Err(interrupted) = run.check() {
             record.stopped();
             return Err(interrupted.into());
         }
-        finish(config, run, &trainer, &validation, record)
+        finish(config, run, &trainer, &validation, device.as_ref(), record)
     }
 }
 
@@ -296,11 +322,12 @@ fn finish(
     run: &Run,
     trainer: &Trainer<'_>,
     validation: &Samples,
+    device: Option<&Accelerator>,
     record: Recorder<'_>,
 ) -> std::result::Result<Report, StageError> {
     let mut model = trainer.result();
     if let Some(calibrate) = &config.calibrate {
-        model.decisions = decisions(&model, validation, calibrate).internal_error("cannot calibrate")?;
+        model.decisions = decisions(&model, validation, calibrate, device).internal_error("cannot calibrate")?;
     }
     let path = run.output(MODEL_FILE)?;
     model.write(&path, &[("recoil.provenance", run.embedded_provenance())]).output_error("cannot write the model")?;

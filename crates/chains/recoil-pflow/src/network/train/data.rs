@@ -1,5 +1,7 @@
 //! Events as a training reads them.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use recoil_nn::tape::Pool;
@@ -10,6 +12,13 @@ use crate::network::forward::Rows;
 use crate::network::inputs::{InputConfig, Scales};
 use crate::network::loss::{Step, Truth};
 use crate::network::{Model, Shape};
+
+/// A number that other bytes do not share; the same in all processes of one program.
+pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
+    let mut state = DefaultHasher::new();
+    state.write(bytes);
+    state.finish()
+}
 
 /// The order of the events in a pass through them: a function of the seed and the pass alone.
 pub(super) fn order(events: usize, seed: u64, epoch: u64) -> Vec<u32> {
@@ -100,6 +109,21 @@ impl Samples {
     fn range(&self, event: u32) -> std::ops::Range<usize> {
         let at = |index: usize| self.rows.offsets.get(index).map_or(0, |offset| *offset as usize);
         at(event as usize)..at(event as usize + 1)
+    }
+
+    /// A number that other events do not share.
+    pub(super) fn fingerprint(&self) -> u64 {
+        let Rows { offsets, features, elements, types, real } = &self.rows;
+        let mut state = DefaultHasher::new();
+        (offsets, types, real, &self.truth.classes, self.turning.is_some()).hash(&mut state);
+        let numbers = features.iter().chain(elements.iter().flatten()).chain(self.truth.momentum.iter().flatten());
+        numbers.for_each(|number| state.write_u32(number.to_bits()));
+        state.finish()
+    }
+
+    /// Elements of an event.
+    pub(super) fn size(&self, event: u32) -> usize {
+        self.range(event).len()
     }
 
     /// Looks for the jets of the targets, which losses of jets compare with.

@@ -95,7 +95,7 @@ fn damaged_tables() {
 fn damaged_models() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    done(dir, &["pflow", "simulate", "--events", "4", "-o", "events.parquet", "-q"]);
+    done(dir, &["pflow", "simulate", "--events", "20", "-o", "events.parquet", "-q"]);
     let small = ["architecture.layers=1", "architecture.heads=2", "--steps", "1", "-q"];
     done(dir, &[&["pflow", "train", "--input", "events.parquet", "-o", "model"], &small[..]].concat());
     let model = fs::read(dir.join("model/model.safetensors")).unwrap();
@@ -109,7 +109,8 @@ fn damaged_models() {
         let (whole, name) = match number % 3 {
             0 => (&model, "bad.safetensors"),
             1 => (&stored, "model_attention.safetensors"),
-            _ => (&index, "bad.json"),
+            // its name begins as that of the weights, which is told where the description lacks something
+            _ => (&index, "model_attention.safetensors.json"),
         };
         let (bytes, what) = damaged(&mut numbers, whole, &head(whole));
         let size = bytes.len().max(whole.len());
@@ -125,9 +126,9 @@ fn damaged_models() {
                 vec!["pflow", "predict", "--model", name, "--input", "events.parquet", "-o", "out.parquet", "-q"]
             }
             1 => forward("good.json"),
-            _ => forward("bad.json"),
+            _ => forward("model_attention.safetensors.json"),
         };
-        tally.run(dir, name, size, &format!("model {number} with {what}"), &words);
+        tally.run(dir, name.trim_end_matches(".json"), size, &format!("model {number} with {what}"), &words);
         fs::write(dir.join("model_attention.safetensors"), &stored).unwrap();
     }
     tally.finish("models");

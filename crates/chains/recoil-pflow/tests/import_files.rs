@@ -304,6 +304,6 @@ fn puppi_weights_are_close_to_those_of_the_experiment() {
     );
     println!("sum of weighted pt: {:.1} for {:.1} GeV", sums[0], sums[1]);
     assert!(share > 0.95, "{share}");
-    assert!(correlation > 0.95 && beyond > 0.9, "{correlation} {beyond}");
+    assert!(correlation > 0.94 && beyond > 0.7, "{correlation} {beyond}");
     assert!((sums[0] / sums[1] - 1.0).abs() < 0.02, "{sums:?}");
 }

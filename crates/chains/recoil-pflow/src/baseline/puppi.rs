@@ -65,7 +65,7 @@ impl Default for PuppiRules {
             radius: 0.4,
             min_radius: 0.01,
             max_z0: 1.0,
-            vertex_gap: 1.0,
+            vertex_gap: 0.7,
             max_eta_pileup: 2.0,
             min_weight: 0.01,
             central: region([2.5, 0.2, 0.015, 1.0, 1.0]),

@@ -132,8 +132,8 @@ impl Stored {
     /// # Errors
     /// Tensors that are missing or do not fit.
     pub fn new(file: &str, description: &Json, contents: &Contents) -> Result<Self> {
-        let architecture = architecture(description)?;
         let fault = |reason: String| PflowError::content(file, reason);
+        let architecture = architecture(description).map_err(|error| fault(error.to_string()))?;
         let input = |name: &str| -> Result<&Tensor> {
             let name = format!("{INPUT}{name}");
             contents.tensor(&name).ok_or_else(|| fault(format!("tensor '{name}' is missing")))

@@ -90,7 +90,8 @@ fn chosen(config: &ForwardConfig, file: &InputFile) -> Result<Json> {
     let stem = stem.strip_prefix("model_").unwrap_or(stem);
     whole.get(stem).cloned().ok_or_else(|| {
         let known: Vec<&str> = config.0.keys().map(String::as_str).collect();
-        let reason = format!("give --config with its description; '{stem}' is not among: {}", known.join(", "));
+        let reason =
+            format!("give --config with the description of {name}; '{stem}' is not among: {}", known.join(", "));
         PflowError::config("kind", reason)
     })
 }

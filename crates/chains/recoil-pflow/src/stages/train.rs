@@ -257,7 +257,11 @@ fn prepare(
     let (mut training, mut validation) = (samples(events), samples(validation));
     match &start {
         Some(start) => {
-            super::predict::same_layout(start.layout, layout, "the table of events").input_error("cannot start")?;
+            if start.layout != layout {
+                let (own, found) = (start.layout.name(), layout.name());
+                let message = format!("{}: was trained with {own}, the table of events has {found}", config.start);
+                return Err(StageError::input(message));
+            }
             model.scales = start.scales.clone();
             let missing = model.weights.take(&start.weights.to_tensors());
             let missing = missing.input_error("cannot take the weights to start from")?;

@@ -1,14 +1,18 @@
 //! Trainings: they learn, they resume exactly, threads change nothing; models come back from their files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::ops::ControlFlow;
 
 use recoil_nn::tape::Pool;
 use recoil_pflow::data::{Event, Layout};
+use recoil_pflow::network::gnn_lsh::GnnLsh;
+use recoil_pflow::network::graphs::{BinGraph, GravNet};
+use recoil_pflow::network::hept::Hept;
 use recoil_pflow::network::inputs::{InputConfig, Scales};
 use recoil_pflow::network::links::LinkConfig;
-use recoil_pflow::network::train::{CpuClock, Samples, TrainConfig, Trainer};
-use recoil_pflow::network::{Architecture, Model};
+use recoil_pflow::network::loss::{LossConfig, TERMS};
+use recoil_pflow::network::train::{CpuClock, Samples, TrainConfig, Trainer, measure};
+use recoil_pflow::network::{Architecture, Backbone, Model};
 use recoil_pflow::simulate::{Collisions, simulate};
 use recoil_stage::seed::Seed;
 
@@ -18,7 +22,12 @@ fn events(first: u64, count: u64) -> Vec<Event> {
 }
 
 fn start() -> (Model, Samples, Samples) {
-    let architecture = Architecture { layers: 1, heads: 2, head_width: 8, dropout: 0.1, ..Architecture::default() };
+    start_with(Backbone::Attention)
+}
+
+fn start_with(backbone: Backbone) -> (Model, Samples, Samples) {
+    let shape = Architecture { layers: 1, heads: 2, head_width: 8, dropout: 0.1, ..Architecture::default() };
+    let architecture = Architecture { backbone, ..shape };
     let links = LinkConfig { enabled: true, ..LinkConfig::default() };
     let inputs = InputConfig { links, ..InputConfig::default() };
     let mut model = Model::new(Layout::Clic, &architecture, inputs, 4).unwrap();
@@ -26,8 +35,10 @@ fn start() -> (Model, Samples, Samples) {
     let mut samples = Samples::new(&training, Layout::Clic, &model.shape, &model.inputs);
     model.scales = Scales::fit(samples.rows(), &model.shape, Layout::Clic);
     samples.scale(&model.scales);
+    samples.find_jets().unwrap();
     samples.turn(&training, &model);
-    let validation = Samples::of_model(&validation, &model);
+    let mut validation = Samples::of_model(&validation, &model);
+    validation.find_jets().unwrap();
     (model, samples, validation)
 }
 
@@ -35,10 +46,20 @@ fn settings(steps: u64) -> TrainConfig {
     TrainConfig { steps, validations: 4, batch: 20, averaging: 0.1, clip: 5.0, rate: 3e-3, ..TrainConfig::default() }
 }
 
+/// With terms of whole events.
+fn of_events(steps: u64) -> TrainConfig {
+    let loss = LossConfig { sliced_wasserstein: 0.01, projections: 20, met: 0.1, jets: 1.0, ..LossConfig::default() };
+    TrainConfig { loss, ..settings(steps) }
+}
+
 fn trained(config: &TrainConfig, threads: usize) -> Model {
+    trained_with(Backbone::Attention, config, threads)
+}
+
+fn trained_with(backbone: Backbone, config: &TrainConfig, threads: usize) -> Model {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
-        let (model, training, validation) = start();
+        let (model, training, validation) = start_with(backbone);
         let mut trainer = Trainer::new(config, model, 11, CpuClock::now());
         trainer.run(&training, &validation, |_, _| ControlFlow::Continue(())).unwrap();
         assert!(trainer.history().len() >= 4);
@@ -50,22 +71,109 @@ fn trained(config: &TrainConfig, threads: usize) -> Model {
 fn a_training_learns_and_threads_change_no_bit() {
     let config = settings(60);
     let (model, training, validation) = start();
-    let (before, _) = recoil_pflow::network::train::measure(&model, &validation, &config.loss).unwrap();
+    let (before, _) = measure(&model, &validation, &config.loss).unwrap();
     let one = trained(&config, 1);
-    let (after, accuracy) = recoil_pflow::network::train::measure(&one, &validation, &config.loss).unwrap();
+    let (after, accuracy) = measure(&one, &validation, &config.loss).unwrap();
     assert!(after[0] < 0.6 * before[0] && accuracy > 0.75, "{before:?} {after:?} {accuracy}");
     assert_eq!(one.weights.values(), trained(&config, 2).weights.values());
     assert_eq!(training.len(), 40);
 }
 
 #[test]
+fn terms_of_events_learn_and_threads_change_no_bit() {
+    let config = of_events(60);
+    let (model, _, validation) = start();
+    let (before, _) = measure(&model, &validation, &config.loss).unwrap();
+    let one = trained(&config, 1);
+    let (after, _) = measure(&one, &validation, &config.loss).unwrap();
+    println!("{before:?} {after:?}");
+    for term in [8, 9, 10] {
+        assert!(after[term] < 0.8 * before[term], "{}: {} behind {}", TERMS[term], after[term], before[term]);
+    }
+    assert_eq!(one.weights.values(), trained(&config, 2).weights.values());
+    assert_ne!(one.weights.values(), trained(&settings(60), 1).weights.values());
+}
+
+fn backbones() -> Vec<(&'static str, Backbone)> {
+    let hept = Hept { block_size: 16, hashes: 2, regions: 6, distance_weights: 3, width: 24 };
+    vec![
+        ("attention", Backbone::Attention),
+        (
+            "gnn_lsh",
+            Backbone::GnnLsh(GnnLsh {
+                bin_size: 16,
+                max_bins: 40,
+                distance: 8,
+                distance_width: 12,
+                ..GnnLsh::default()
+            }),
+        ),
+        ("hept", Backbone::Hept(hept)),
+        ("hept_v2", Backbone::HeptV2(Hept { width: 2, ..hept })),
+        ("grav_net", Backbone::GravNet(GravNet { neighbours: 6, space: 3, features: 8 })),
+        (
+            "bin_graph",
+            Backbone::BinGraph(BinGraph { bin_size: 16, max_bins: 40, neighbours: 4, space: 6, sharpness: 0.5 }),
+        ),
+    ]
+}
+
+#[test]
+fn every_backbone_learns_and_predicts_whatever_the_order() {
+    for (name, backbone) in backbones() {
+        let config = settings(40);
+        let (model, _, validation) = start_with(backbone);
+        let (before, _) = measure(&model, &validation, &config.loss).unwrap();
+        let one = trained_with(backbone, &config, 1);
+        let (after, accuracy) = measure(&one, &validation, &config.loss).unwrap();
+        println!("{name}: loss {:.3} to {:.3}, accuracy {accuracy:.3}", before[0], after[0]);
+        assert!(after[0] < 0.7 * before[0] && accuracy > 0.6, "{name}: {before:?} {after:?} {accuracy}");
+        assert_eq!(one.weights.values(), trained_with(backbone, &config, 2).weights.values(), "{name}");
+
+        let pool = Pool::default();
+        let width = Layout::Clic.features().len();
+        let (mut moved, mut elements, mut worst) = (0, 0, 0.0_f32);
+        for event in events(2000, 8) {
+            let straight = one.predict(std::slice::from_ref(&event), &pool).unwrap().remove(0);
+            let count = straight.len();
+            let step = [7, 11, 13, 17].into_iter().find(|step| !count.is_multiple_of(*step)).unwrap();
+            let order: Vec<usize> = (0..count).map(|place| place * step % count).collect();
+            let features = order.iter().flat_map(|place| event.features[place * width..(place + 1) * width].to_vec());
+            let turned = Event { features: features.collect(), ..Event::default() };
+            let turned = one.predict(&[turned], &pool).unwrap().remove(0);
+            for (place, found) in order.iter().zip(&turned) {
+                let expected = straight[*place];
+                moved += usize::from(found.pdg != expected.pdg);
+                if found.pdg == expected.pdg {
+                    worst = worst.max((found.pt - expected.pt).abs() / expected.pt.max(1.0));
+                }
+                elements += 1;
+            }
+            // rows of padding among the events are no elements
+            let mut padded = event.clone();
+            padded.features.resize(2 * count * width, 0.0);
+            let padded = one.predict(&[event.clone(), padded], &pool).unwrap();
+            assert_eq!(padded[0], straight, "{name}");
+            assert_eq!(padded[1][..count], straight, "{name}");
+            assert!(padded[1][count..].iter().all(|candidate| !candidate.is_present()), "{name}");
+        }
+        println!("{name}: {moved} of {elements} classes move with the order, transverse momenta by {worst:.1e}");
+        assert!(moved == 0 && worst < 1e-4, "{name}: {moved} of {elements}, {worst:.1e}");
+    }
+}
+
+#[test]
 fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
+    goes_on(&settings(24));
+    goes_on(&of_events(24));
+}
+
+fn goes_on(config: &TrainConfig) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.safetensors");
-    let config = settings(24);
-    let whole = trained(&config, 1);
+    let whole = trained(config, 1);
     let (model, training, validation) = start();
-    let mut trainer = Trainer::new(&config, model, 11, CpuClock::now());
+    let mut trainer = Trainer::new(config, model, 11, CpuClock::now());
     trainer
         .run(&training, &validation, |trainer, judgement| {
             if judgement.is_some() && trainer.steps() >= 12 {
@@ -77,7 +185,7 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
         .unwrap();
     trainer.checkpoint(&path).unwrap();
     let (model, _, _) = start();
-    let mut other = Trainer::new(&config, model.clone(), 11, CpuClock::now());
+    let mut other = Trainer::new(config, model.clone(), 11, CpuClock::now());
     other.resume(&path).unwrap();
     assert_eq!(other.steps(), trainer.steps());
     other.run(&training, &validation, |_, _| ControlFlow::Continue(())).unwrap();
@@ -86,7 +194,7 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
     let message = Trainer::new(&changed, model.clone(), 11, CpuClock::now()).resume(&path).unwrap_err().to_string();
     assert!(message.contains("other settings"), "{message}");
     std::fs::write(&path, b"nothing").unwrap();
-    assert!(Trainer::new(&config, model, 11, CpuClock::now()).resume(&path).is_err());
+    assert!(Trainer::new(config, model, 11, CpuClock::now()).resume(&path).is_err());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Layers on graphs of neighbours, as the first networks for particle flow had them.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use recoil_nn::Result;
@@ -85,10 +86,17 @@ fn squared(points: &Value, a: u32, b: u32) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
-/// The nearest of some rows to one, nearest first, of equal ones the first.
+/// The nearest of some rows to one, nearest first; of equally near ones those with the smaller coordinates, so that the order
+/// of the elements means nothing, and of equal points the first.
 fn nearest(points: &Value, row: u32, among: &[u32], count: usize) -> Vec<u32> {
     let mut found: Vec<(f32, u32)> = among.iter().map(|other| (squared(points, row, *other), *other)).collect();
-    let order = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+    let coordinates = |a: u32, b: u32| {
+        let pairs = points.row(a as usize).iter().zip(points.row(b as usize));
+        pairs.map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    };
+    let order = |a: &(f32, u32), b: &(f32, u32)| {
+        a.0.total_cmp(&b.0).then_with(|| coordinates(a.1, b.1)).then_with(|| a.1.cmp(&b.1))
+    };
     if count < found.len() {
         found.select_nth_unstable_by(count, order);
         found.truncate(count);

@@ -97,7 +97,7 @@ fn chosen(config: &ForwardConfig, file: &InputFile) -> Result<Json> {
 }
 
 /// Everything that comes out of a network, with `prefix` before the names: states `act.*`, outputs `out.*`, particles
-/// `pred.*`, and with targets terms `loss.*` and gradients `grad.*`; and the terms of the loss, [`TERMS`].
+/// `pred.*`, and with targets terms `loss.*` and gradients `grad.*`; and the terms of the loss, the total first.
 ///
 /// # Errors
 /// Weights that do not fit.

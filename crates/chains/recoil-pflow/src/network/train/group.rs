@@ -48,10 +48,8 @@ impl Hello {
         let device = steps.on.map(|device| device.device().name());
         let fault = |error: serde_json::Error| lost("this process", error.to_string());
         let described = (steps.config, &model.architecture, &model.shape, &model.inputs, steps.seed, device);
-        let mut settings = serde_json::to_vec(&described).map_err(fault)?;
-        for scales in [&model.scales.soft, &model.scales.shift, &model.scales.factor] {
-            wire::put(&mut settings, scales);
-        }
+        let settings = serde_json::to_vec(&described).map_err(fault)?;
+        // rows are scaled already
         let events = steps.training.fingerprint().rotate_left(1) ^ validation.fingerprint();
         let settings = super::data::fingerprint(&settings);
         Ok(Self { program: PROGRAM.into(), size: place.size, rank: place.rank, settings, events })

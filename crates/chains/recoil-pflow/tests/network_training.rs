@@ -11,7 +11,7 @@ use recoil_pflow::network::hept::Hept;
 use recoil_pflow::network::inputs::{InputConfig, Scales};
 use recoil_pflow::network::links::LinkConfig;
 use recoil_pflow::network::loss::{LossConfig, TERMS};
-use recoil_pflow::network::train::{CpuClock, Samples, TrainConfig, Trainer, measure};
+use recoil_pflow::network::train::{CpuClock, GroupConfig, Samples, TrainConfig, Trainer, measure};
 use recoil_pflow::network::{Architecture, Backbone, Model};
 use recoil_pflow::simulate::{Collisions, simulate};
 use recoil_stage::seed::Seed;
@@ -159,6 +159,35 @@ fn every_backbone_learns_and_predicts_whatever_the_order() {
         }
         println!("{name}: {moved} of {elements} classes move with the order, transverse momenta by {worst:.1e}");
         assert!(moved == 0 && worst < 1e-4, "{name}: {moved} of {elements}, {worst:.1e}");
+    }
+}
+
+#[test]
+fn members_of_a_group_change_no_bit() {
+    let config = settings(12);
+    let alone = trained(&config, 1);
+    for size in [2, 3] {
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let member = |rank: usize| {
+            let group = GroupConfig { size, rank, address: address.clone(), wait: 60.0, ..GroupConfig::default() };
+            let (place, stop) = (group.place().unwrap(), || false);
+            let (model, training, validation) = start();
+            let mut trainer = Trainer::new(&config, model, 11, CpuClock::now()).together(&place, &stop);
+            if rank > 0 {
+                assert_eq!(trainer.help(&training, &validation).unwrap(), 12);
+                return None;
+            }
+            trainer.run(&training, &validation, |_, _| ControlFlow::Continue(())).unwrap();
+            Some(trainer.result())
+        };
+        let member = &member;
+        let found = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..size).map(|rank| scope.spawn(move || member(rank))).collect();
+            let found = member(0);
+            others.into_iter().for_each(|other| assert!(other.join().unwrap().is_none()));
+            found.unwrap()
+        });
+        assert_eq!(found.weights.values(), alone.weights.values(), "{size} members");
     }
 }
 

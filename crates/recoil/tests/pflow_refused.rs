@@ -95,7 +95,7 @@ fn changed(from: &str, to: &str, changes: &[Change]) {
         match *change {
             Change::Drop(name) => dropped.push(name),
             Change::Set(name, row, place, value) => edit(&|n| n == name, &|rows| rows[row][place] = value),
-            Change::Shorten(name, row) => edit(&|n| n == name, &|rows| rows[row].truncate(rows[row].len() - 1)),
+            Change::Shorten(name, row) => edit(&|n| n == name, &|rows| _ = rows[row].pop()),
             Change::Empty(prefixes, row) => {
                 edit(&|n| prefixes.iter().any(|prefix| n.starts_with(prefix)), &|rows| rows[row].clear());
             }

@@ -113,7 +113,13 @@ fn the_order_of_elements_means_nothing() {
 
 #[test]
 fn gradients_are_those_of_differences() {
+    let mut all_faults = Vec::new();
     for (name, backbone) in backbones() {
+        // who is among the nearest changes too often for differences to show slopes: here all are
+        let backbone = match backbone {
+            Backbone::GravNet(config) => Backbone::GravNet(GravNet { neighbours: 1000, ..config }),
+            other => other,
+        };
         let mut model = model(backbone);
         let rows = rows(&model, 2..4);
         // a smooth function of all outputs
@@ -137,7 +143,7 @@ fn gradients_are_those_of_differences() {
         }
         // along the gradient of each tensor by itself
         let tensors: Vec<_> = model.weights.tensors().iter().map(|t| (t.name.clone(), t.range.clone())).collect();
-        let mut compared = 0;
+        let (mut compared, mut faults) = (0, Vec::new());
         for (tensor, range) in tensors {
             let own: Vec<f32> = gradient[range.clone()].to_vec();
             let length = own.iter().map(|g| g * g).sum::<f32>().sqrt();
@@ -145,23 +151,34 @@ fn gradients_are_those_of_differences() {
                 continue;
             }
             let mut at = |step: f32| {
+                let before = model.weights.values()[range.clone()].to_vec();
                 let values = &mut model.weights.values_mut()[range.clone()];
                 values.iter_mut().zip(&own).for_each(|(value, g)| *value += step * g / length);
                 let found = value(&model);
-                let values = &mut model.weights.values_mut()[range.clone()];
-                values.iter_mut().zip(&own).for_each(|(value, g)| *value -= step * g / length);
+                model.weights.values_mut()[range.clone()].copy_from_slice(&before);
                 found
             };
-            let expected = (at(2e-3) - at(-2e-3)) / 4e-3;
-            let relative = (f64::from(length) - expected).abs() / expected.abs().max(1e-3);
-            // a hash or an order of neighbours may change on the way
-            if relative > 0.05 {
-                println!("{name} {tensor}: {length:.3e} for {expected:.3e}");
-            } else {
-                compared += 1;
+            // a hash or an order of neighbours may change on a long way, and a short one is lost in rounding
+            let mut nearest = (f64::INFINITY, 0.0);
+            for step in [2e-3, 5e-4, 1e-4, 5e-3, 3e-5, 1e-2, 1e-5] {
+                let expected = (at(step) - at(-step)) / (2.0 * f64::from(step));
+                let relative = (f64::from(length) - expected).abs() / expected.abs().max(1e-3);
+                if relative < nearest.0 {
+                    nearest = (relative, expected);
+                }
+                if relative < 0.02 {
+                    break;
+                }
             }
+            let (relative, expected) = nearest;
+            if relative > 0.05 {
+                faults.push(format!("{tensor}: {length:.3e} for {expected:.3e}"));
+            }
+            compared += 1;
         }
-        println!("{name}: {compared} tensors agree");
+        println!("{name}: {compared} tensors, {} differ: {faults:#?}", faults.len());
         assert!(compared > 20, "{name}: {compared}");
+        all_faults.extend(faults.into_iter().map(|fault| format!("{name} {fault}")));
     }
+    assert!(all_faults.is_empty(), "{all_faults:#?}");
 }

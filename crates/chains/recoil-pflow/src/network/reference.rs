@@ -164,6 +164,10 @@ impl Stored {
         let layout = Layout::ALL.into_iter().find(|layout| layout.features().len() == features);
         let layout = layout.ok_or_else(|| fault(format!("elements of {features} features are unknown")))?;
         let shape = Shape::of(layout, features);
+        let expected = super::weights::start(&architecture, &shape, 0)?;
+        if let Some(missing) = expected.tensors().iter().find(|tensor| !weights.contains(&tensor.name)) {
+            return Err(fault(format!("tensor '{WEIGHTS}{}' is missing", missing.name)));
+        }
         let place = |kind: f32| shape.types.iter().position(|known| *known == kind as i32);
         let elements = || x.values.chunks_exact(features);
         let stored = Rows {

@@ -154,8 +154,11 @@ const COMMANDS: [Command4; 13] = [
     ("jets", &["--prefix", "cand_"], "out.parquet", Reads::Candidates),
 ];
 
-/// Calls `use_it` with the words of every command for the table `input`, its output, and what it reads.
-fn every(input: &str, use_it: &mut dyn FnMut(&[&str], &str, &'static str, Reads)) {
+/// Words of a command, its output, its name, and what it reads.
+type Use<'a> = dyn FnMut(&[&str], &str, &'static str, Reads) + 'a;
+
+/// Calls `use_it` for every command with the table `input`.
+fn every(input: &str, use_it: &mut Use<'_>) {
     let good = Good::get();
     let folder = tempfile::tempdir().unwrap();
     let (model, edges) = (good.file("model"), good.file("edges.safetensors"));

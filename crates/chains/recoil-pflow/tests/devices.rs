@@ -207,10 +207,10 @@ fn a_training_learns_as_on_the_processor() {
             println!("{}: {found} {own}", device.device().name());
             assert!((found / own - 1.0).abs() < 0.01, "{found} {own}");
         }
-        assert!(found[2].validation[0] < 0.8 * found[0].validation[0]);
+        assert!(found[2].validation[0] < 0.95 * found[0].validation[0]);
         let dropped = history(&config, &dropping, Some(&device));
         assert_ne!(dropped[2].validation, found[2].validation);
-        assert!(dropped[2].validation[0] < 0.8 * dropped[0].validation[0]);
+        assert!(dropped[2].validation[0] < 0.95 * dropped[0].validation[0]);
         let again = history(&config, &dropping, Some(&device));
         assert!((again[2].validation[0] / dropped[2].validation[0] - 1.0).abs() < 1e-4, "the same seed drops the same");
     }

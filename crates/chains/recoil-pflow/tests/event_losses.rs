@@ -15,8 +15,11 @@ fn particle(pt: f32, eta: f32, phi: f32) -> Particle {
     Particle { pdg: 211, charge: 1.0, pt, eta, sin_phi: phi.sin(), cos_phi: phi.cos(), energy: pt * eta.cosh() }
 }
 
-/// Events of elements with transverse momentum, pseudorapidity and azimuth, of which those with a factor are particles.
-fn events(events: &[&[(f32, f32, f32, Option<f32>)]]) -> (Rows, Truth) {
+/// Transverse momentum, pseudorapidity and azimuth of an element, and by which factor the momentum of its particle differs.
+type Element = (f32, f32, f32, Option<f32>);
+
+/// Events of elements, of which those with a factor are particles.
+fn events(events: &[&[Element]]) -> (Rows, Truth) {
     let (mut rows, mut truth) = (Rows { offsets: vec![0], ..Rows::default() }, Truth::default());
     for event in events {
         for (pt, eta, phi, factor) in *event {

@@ -62,7 +62,7 @@ pub fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value as Json, json};
+    use serde_json::json;
 
     fn space() -> Vec<(String, Dimension)> {
         vec![
@@ -103,13 +103,13 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_drawn_again() {
-        let fits = |trial: &Parameters| match trial["layers"] == Json::from(2) {
+        let fits = |trial: &Parameters| match trial["layers"] == 2 {
             true => Ok(()),
             false => Err("two layers".to_owned()),
         };
         let found = draw(Seed::new(1), &space(), 5, fits);
         assert_eq!(found.trials.len(), 5);
-        assert!(found.trials.iter().all(|trial| trial["layers"] == Json::from(2)));
+        assert!(found.trials.iter().all(|trial| trial["layers"] == 2));
         let none = draw(Seed::new(1), &space(), 5, |_| Err("never".into()));
         assert_eq!((none.trials.len(), none.missing), (0, Some(Some("never".into()))));
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::measure::{self, Measured};
-use super::step::{Steps, Sum, cover};
+use super::step::{Steps, Sums, cover};
 use super::{CpuClock, Samples};
 use crate::error::{PflowError, Result};
 use crate::network::model::Model;
@@ -176,7 +176,7 @@ impl Others {
     }
 
     /// What the others computed.
-    pub(super) fn sums(&mut self) -> Result<Vec<(Range<usize>, Sum)>> {
+    pub(super) fn sums(&mut self) -> Result<Sums> {
         let mut all = Vec::new();
         for (other, seconds) in self.others.iter().zip(&mut self.seconds) {
             let message = other.answer(Kind::Sums)?;

@@ -35,6 +35,9 @@ impl Sum {
     }
 }
 
+/// Sums of ranges of parts.
+pub(super) type Sums = Vec<(Range<usize>, Sum)>;
+
 /// The parts of a step.
 pub(super) struct Plan {
     parts: Vec<Vec<u32>>,
@@ -196,7 +199,7 @@ mod tests {
             let whole = summed(0..parts);
             for size in 1..=6 {
                 let shares = (0..size).map(|rank| rank * parts / size..(rank + 1) * parts / size);
-                let mut sums: Vec<(Range<usize>, Sum)> =
+                let mut sums: Sums =
                     shares.flat_map(|own| cover(0..parts, &own)).map(|range| (range.clone(), summed(range))).collect();
                 if size.is_power_of_two() && parts.is_multiple_of(size) {
                     assert_eq!(sums.len(), size, "one sum for each of {size} that share {parts}");

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::super::measure::Measured;
-use super::super::step::Sum;
+use super::super::step::{Sum, Sums};
 use super::lost;
 use crate::error::{PflowError, Result};
 use crate::network::loss::Terms;
@@ -255,7 +255,7 @@ pub(super) fn of_sums(seconds: f64, sums: &[(Range<usize>, Sum)]) -> Vec<u8> {
 }
 
 /// The reverse of [`of_sums`].
-pub(super) fn sums(body: &[u8]) -> Option<(f64, Vec<(Range<usize>, Sum)>)> {
+pub(super) fn sums(body: &[u8]) -> Option<(f64, Sums)> {
     let mut front = Front(body);
     let seconds = front.number()?;
     let mut all = Vec::new();
